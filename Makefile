@@ -1,0 +1,42 @@
+# `make` runs the pipeline, `make test` the tests; both make the environment if it is missing.
+
+PYTHON ?= python3
+VENV ?= .venv
+SCALE ?= quick
+CORES ?= all
+ACTIVATE = . $(VENV)/bin/activate
+
+.PHONY: all test lint bench lock raw clean
+
+all: $(VENV)/.complete
+	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml
+
+test: $(VENV)/.complete
+	$(ACTIVATE) && pytest
+
+lint: $(VENV)/.complete
+	$(ACTIVATE) && ruff check . && ruff format --check . && snakefmt --check Snakefile workflow
+	$(ACTIVATE) && snakemake --lint
+
+bench: $(VENV)/.complete
+	$(ACTIVATE) && python benchmarks/round_vs_loop.py
+
+# Link data sets that are already on this machine: make raw FROM=<folder with cifar10/ in it>
+raw:
+	@test -d "$(FROM)/cifar10" || { echo "error: FROM=$(FROM): no folder cifar10 in it" >&2; exit 1; }
+	mkdir -p data/raw && ln -sfn "$(abspath $(FROM))/cifar10" data/raw/cifar10
+
+# Pin the versions anew after a change of pyproject.toml (tests keep environment.yml in step).
+lock: $(VENV)/.complete
+	$(ACTIVATE) && pip install --quiet uv && uv pip compile --quiet --universal --upgrade \
+		--python-version 3.11 --extra dev --no-header --no-annotate \
+		--output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .snakemake
+
+$(VENV)/.complete: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(ACTIVATE) && pip install --quiet --requirement requirements.lock
+	$(ACTIVATE) && pip install --quiet --no-deps --editable .
+	touch $@

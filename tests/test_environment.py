@@ -1,0 +1,49 @@
+"""requirements.lock, environment.yml and pyproject.toml say the same."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from packaging.requirements import Requirement
+
+
+def direct_requirements() -> list[Requirement]:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    lines = project["dependencies"] + project["optional-dependencies"]["dev"]
+    return [Requirement(line) for line in lines]
+
+
+def locked(python: str) -> dict[str, str]:
+    """Versions in the lock file that hold for one version of Python."""
+    versions = {}
+    for line in (REPOSITORY / "requirements.lock").read_text().splitlines():
+        requirement = Requirement(line)
+        environment = {"python_version": python, "python_full_version": f"{python}.0"}
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            (specifier,) = requirement.specifier
+            assert specifier.operator == "==", line
+            versions[requirement.name] = specifier.version
+    return versions
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+def test_the_lock_satisfies_pyproject(python):
+    versions = locked(python)
+    for requirement in direct_requirements():
+        assert requirement.specifier.contains(versions[requirement.name]), requirement
+
+
+def test_environment_yml_pins_the_locked_versions_of_every_direct_dependency():
+    environment = yaml.safe_load((REPOSITORY / "environment.yml").read_text())
+    (python,) = [d for d in environment["dependencies"] if str(d).startswith("python=")]
+    (pip,) = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict)]
+    versions = locked(python.removeprefix("python="))
+    names = sorted(requirement.name for requirement in direct_requirements())
+    assert sorted(pip) == sorted(f"{name}=={versions[name]}" for name in names)
+
+
+def test_the_lock_names_no_registry_and_no_local_build():
+    text = (REPOSITORY / "requirements.lock").read_text()
+    assert not re.search(r"https?://|file:|--|\+", text)
