@@ -1,0 +1,127 @@
+"""ResNet-34 and MobileNet-v1 as sequences of named blocks, and the cut that K_P makes in them.
+
+Both are ``nn.Sequential``s of a ``stem``, the basic blocks ``block1`` …, and the ``classifier``
+with its pooling. Counted from the end, the first K_P entries are the personalization layers (the
+classifier first, then the block below it, and so on; paper, section 3), all others are the base.
+Weights and BatchNorm buffers belong to the block that they stand in.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torchvision.models.resnet import BasicBlock
+from torchvision.ops import Conv2dNormActivation
+
+from fedper.randomness import seed_for
+
+RESNET34_STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))
+"""Channels and number of basic blocks of each stage (He et al. 2016, table 1)."""
+
+MOBILENET_V1_BLOCKS = (
+    (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2),
+    (512, 1), (512, 1), (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1),
+)  # fmt: skip
+"""Output channels and stride of each depthwise-separable block (Howard et al. 2017, table 1)."""
+
+
+def resnet34(n_classes: int, width: float, stem: str) -> nn.Sequential:
+    """ResNet-34: stem, 16 basic blocks, classifier. Takes float images [B, 3, H, W].
+
+    ``width`` multiplies all channel counts. ``stem`` is "imagenet" (7 x 7, stride 2, and pooling,
+    as published) or "cifar" (3 x 3, stride 1, no pooling).
+    """
+    n_channels = _scaled(RESNET34_STAGES[0][0], width)
+    if stem == "imagenet":
+        first = Conv2dNormActivation(3, n_channels, kernel_size=7, stride=2)
+        first.append(nn.MaxPool2d(kernel_size=3, stride=2, padding=1))
+    else:
+        first = Conv2dNormActivation(3, n_channels, kernel_size=3)
+    blocks = []
+    for stage, (channels, n_blocks) in enumerate(RESNET34_STAGES):
+        for block in range(n_blocks):
+            stride = 2 if stage > 0 and block == 0 else 1
+            blocks.append(_basic_block(n_channels, _scaled(channels, width), stride))
+            n_channels = _scaled(channels, width)
+    return _sequence(first, blocks, _classifier(n_channels, n_classes))
+
+
+def mobilenet_v1(n_classes: int, width: float, stem: str) -> nn.Sequential:
+    """MobileNet-v1: stem, 13 depthwise-separable blocks, classifier. Takes float [B, 3, H, W].
+
+    ``width`` multiplies all channel counts. ``stem`` is "imagenet" (stride 2, as published) or
+    "cifar" (stride 1).
+    """
+    channels = [_scaled(c, width) for c in (32, *(c for c, _ in MOBILENET_V1_BLOCKS))]
+    first = Conv2dNormActivation(3, channels[0], stride=2 if stem == "imagenet" else 1)
+    blocks = [
+        nn.Sequential(
+            Conv2dNormActivation(n_in, n_in, stride=stride, groups=n_in),
+            Conv2dNormActivation(n_in, n_out, kernel_size=1),
+        )
+        for (n_in, n_out), (_, stride) in zip(pairwise(channels), MOBILENET_V1_BLOCKS, strict=True)
+    ]
+    return _sequence(first, blocks, _classifier(channels[-1], n_classes))
+
+
+MODELS: dict[str, Callable[[int, float, str], nn.Sequential]] = {
+    "mobilenet_v1": mobilenet_v1,
+    "resnet34": resnet34,
+}
+
+N_LAYERS = {"mobilenet_v1": len(MOBILENET_V1_BLOCKS) + 2, "resnet34": 16 + 2}
+"""Layers that K_P can count: stem, blocks, classifier. K_P = all of them is training alone."""
+
+
+def split(model: nn.Sequential, personalization_layers: int) -> tuple[nn.Sequential, nn.Sequential]:
+    """Cut a model into base and personalization layers; both share their tensors with it."""
+    cut = len(model) - personalization_layers
+    return model[:cut], model[cut:]
+
+
+def initialise(layers: nn.Sequential, seed: int, *owner: int | str) -> None:
+    """Draw fresh weights for ``layers`` in place; reset their BatchNorm.
+
+    Each block draws from a generator keyed by (seed, owner, block's name), so a block that two
+    methods share starts from the same weights whatever K_P is. Convolutions: normal with variance
+    2 / fan-in (He et al. 2015); the classifier: uniform, as in PyTorch.
+    """
+    for name, block in layers.named_children():
+        generator = torch.Generator().manual_seed(seed_for(seed, "weights", *owner, name))
+        for module in block.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+            elif isinstance(module, nn.Linear):
+                bound = module.in_features**-0.5
+                nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+                nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+            elif isinstance(module, nn.BatchNorm2d):
+                module.reset_parameters()
+
+
+def _scaled(channels: int, width: float) -> int:
+    return max(1, round(channels * width))
+
+
+def _basic_block(n_in: int, n_out: int, stride: int) -> BasicBlock:
+    shortcut = None
+    if stride != 1 or n_in != n_out:
+        shortcut = nn.Sequential(
+            nn.Conv2d(n_in, n_out, kernel_size=1, stride=stride, bias=False), nn.BatchNorm2d(n_out)
+        )
+    return BasicBlock(n_in, n_out, stride, shortcut)
+
+
+def _classifier(n_channels: int, n_classes: int) -> nn.Sequential:
+    return nn.Sequential(
+        OrderedDict(
+            pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(n_channels, n_classes)
+        )
+    )
+
+
+def _sequence(stem: nn.Module, blocks: list[nn.Module], classifier: nn.Module) -> nn.Sequential:
+    numbered = ((f"block{i}", block) for i, block in enumerate(blocks, start=1))
+    return nn.Sequential(OrderedDict([("stem", stem), *numbered, ("classifier", classifier)]))

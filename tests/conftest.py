@@ -1,0 +1,96 @@
+"""Small worlds for tests: runs, samples, clients and data sets of a few random images."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fedper.data.dataset import Dataset, Split, make_dataset
+from fedper.federated import Client, State, initial_base, initial_personal
+from fedper.models import MODELS
+from fedper.run import Run
+from fedper.samples import Samples
+from torch import nn
+
+REPOSITORY = Path(__file__).parent.parent
+
+RUN = Run(
+    dataset="cifar10",
+    stand_in=None,
+    n_clients=3,
+    classes_per_client=4,
+    train_images_per_class=20,
+    test_images_per_class=20,
+    model="resnet34",
+    width=0.0625,
+    stem="imagenet",
+    personalization_layers=2,
+    rounds=2,
+    local_epochs=2,
+    batch_size=4,
+    learning_rate=0.02,
+    momentum=0.9,
+    weight_decay=0.0005,
+    batchnorm_statistics="reestimated",
+    evaluation_batch_size=8,
+    threads=1,
+    seed=7,
+)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def make_run() -> Callable[..., Run]:
+    """Return a function that gives a small run with some settings changed."""
+    return lambda **changes: replace(RUN, **changes)
+
+
+def random_samples(n: int, seed: int, size: int = 16) -> Samples:
+    """Draw n random images with labels 0 … 9."""
+    generator = torch.Generator().manual_seed(seed)
+    return Samples(
+        images=torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8, generator=generator),
+        labels=torch.randint(0, 10, (n,), generator=generator),
+        mean=torch.full((1, 3, 1, 1), 0.5),
+        sd=torch.full((1, 3, 1, 1), 0.25),
+    )
+
+
+def build(run: Run) -> nn.Sequential:
+    """Build the run's model for 10 classes, as a run does."""
+    return MODELS[run.model](10, run.width, run.stem).to(memory_format=torch.channels_last)
+
+
+def start(run: Run, sizes: tuple[int, ...]) -> tuple[nn.Sequential, State, list[Client]]:
+    """Set up a model, the initial base, and clients with ``sizes`` training samples each."""
+    model = build(run)
+    base = initial_base(model, run)
+    clients = [
+        Client(
+            number,
+            train=random_samples(n, seed=number),
+            test=random_samples(n + 1, seed=100 + number),
+            personal=initial_personal(model, run, number),
+        )
+        for number, n in enumerate(sizes)
+    ]
+    return model, base, clients
+
+
+@pytest.fixture
+def small_dataset() -> Dataset:
+    """Ten classes of random 8 x 8 images: 25 for training and 20 for testing of each."""
+    generator = np.random.default_rng(3)
+
+    def split(n_per_class: int) -> Split:
+        labels = np.repeat(np.arange(10), n_per_class)
+        images = generator.integers(0, 256, (len(labels), 3, 8, 8), dtype=np.uint8)
+        return Split(images, labels.astype(np.int64))
+
+    return make_dataset(split(25), split(20), n_classes=10, provenance={"source": "test"})
