@@ -1,0 +1,88 @@
+"""Test accuracy of each client, and what BatchNorm uses while it is measured.
+
+Averaging the weights of clients that have drifted apart shrinks activations, so the averaged
+running statistics fit nobody and a model that has learnt can score at chance. The setting
+``batchnorm_statistics`` therefore names what is used; the paper does not say what it used.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import update_bn
+
+from fedper.federated import Client, State
+from fedper.models import split
+from fedper.run import Run
+from fedper.samples import Samples
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one client's model does on its own test samples; loss is a mean in nats."""
+
+    client: int
+    n_samples: int
+    n_correct: int
+    loss: float
+
+
+def evaluate_round(
+    model: nn.Sequential, base: State, clients: list[Client], run: Run
+) -> list[Score]:
+    """Evaluate every client with the new base W_B and its own W_P_j on its own test samples."""
+    return [evaluate_client(model, base, client, run) for client in clients]
+
+
+def evaluate_client(model: nn.Sequential, base: State, client: Client, run: Run) -> Score:
+    """Put (W_B, W_P_j) into ``model`` and score it; BatchNorm as ``run.batchnorm_statistics``:
+
+    "reestimated"  one forward pass over the client's own training images (no weight changes, no
+                   test image is looked at);
+    "averaged"     as the server averaged them with the base;
+    "own"          as the client's last local training left them.
+    """
+    base_layers, personal_layers = split(model, run.personalization_layers)
+    base_layers.load_state_dict(base)
+    personal_layers.load_state_dict(client.personal)
+    if run.batchnorm_statistics == "own":
+        base_layers.load_state_dict(client.base_statistics, strict=False)
+    with unchanged(model):
+        if run.batchnorm_statistics == "reestimated":
+            reestimate_statistics(model, client.train, run.evaluation_batch_size)
+        n_correct, loss = score(model, client.test, run.evaluation_batch_size)
+    return Score(client.number, len(client.test), n_correct, loss)
+
+
+def reestimate_statistics(model: nn.Module, samples: Samples, batch_size: int) -> None:
+    """Replace all BatchNorm statistics by those of ``samples``, averaged over equal chunks."""
+    update_bn((samples.batch(chunk) for chunk in samples.chunks(batch_size)), model)
+
+
+@torch.no_grad()
+def score(model: nn.Module, samples: Samples, batch_size: int) -> tuple[int, float]:
+    """Count correct predictions and average the cross-entropy, in evaluation mode."""
+    model.eval()
+    n_correct = torch.zeros((), dtype=torch.int64, device=samples.labels.device)
+    total_loss = torch.zeros((), device=samples.labels.device)
+    for chunk in samples.chunks(batch_size):
+        images, labels = samples.batch(chunk)
+        outputs = model(images)
+        n_correct += (outputs.argmax(dim=1) == labels).sum()
+        total_loss += cross_entropy(outputs, labels, reduction="sum")
+    return int(n_correct), float(total_loss) / len(samples)
+
+
+@contextmanager
+def unchanged(model: nn.Module) -> Iterator[None]:
+    """Restore all buffers and the mode of ``model`` afterwards: evaluation leaves no trace."""
+    mode = model.training
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    try:
+        yield
+    finally:
+        model.load_state_dict(buffers, strict=False)
+        model.train(mode)

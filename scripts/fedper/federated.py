@@ -1,0 +1,170 @@
+"""FedPer, as the paper's two algorithms FEDPER-SERVER and FEDPER-CLIENT (section 3).
+
+One model in memory serves all clients in turn; what belongs to the server and to each client is
+explicit state that goes in and comes out. Where the paper is silent, we assume: momentum starts
+from zero in every round, and BatchNorm statistics follow their layer (the base's are averaged
+with it, the personal ones stay with their client).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from fedper.models import initialise, split
+from fedper.randomness import seed_for
+from fedper.run import Run
+from fedper.samples import Samples
+
+State = dict[str, Tensor]
+"""Weights and BatchNorm buffers of some layers by name, as ``state_dict`` gives them."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """All that crosses the network: base layers and, upwards, how many samples trained them."""
+
+    base: State
+    n_samples: int = 0
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the tensors on the wire, uncompressed."""
+        return sum(tensor.nbytes for tensor in self.base.values())
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client: its data, and what never leaves it.
+
+    personal: W_P_j and its BatchNorm buffers.  base_statistics: the base's BatchNorm buffers as
+    this client's last training left them; only evaluation with its "own" statistics reads them.
+    """
+
+    number: int
+    train: Samples
+    test: Samples
+    personal: State
+    base_statistics: State = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the history says of one client's part in one round; train_loss is a mean in nats."""
+
+    client: int
+    train_loss: float
+    bytes_up: int
+    bytes_down: int
+
+
+def server_round(
+    model: nn.Sequential, base: State, clients: list[Client], round_: int, run: Run
+) -> tuple[State, list[Client], list[Report]]:
+    """FEDPER-SERVER, one global round: every client trains from W_B; return the averaged W_B."""
+    trained: list[Client] = []
+    reports: list[Report] = []
+
+    def uploads() -> Iterator[Message]:
+        for client in clients:
+            download = Message(base)
+            upload, client, train_loss = client_update(model, download, client, round_, run)
+            trained.append(client)
+            reports.append(Report(client.number, train_loss, upload.n_bytes, download.n_bytes))
+            yield upload
+
+    return aggregate(uploads()), trained, reports
+
+
+def client_update(
+    model: nn.Sequential, download: Message, client: Client, round_: int, run: Run
+) -> tuple[Message, Client, float]:
+    """FEDPER-CLIENT(j): SGD over (W_B, W_P_j) jointly; send only W_B.
+
+    Returns the message to the server, the client with its new W_P_j, and the training loss.
+    """
+    base, personal = split(model, run.personalization_layers)
+    base.load_state_dict(download.base)
+    personal.load_state_dict(client.personal)
+
+    generator = torch.Generator().manual_seed(seed_for(run.seed, "batches", round_, client.number))
+    train_loss = local_sgd(model, client.train, generator, run)
+
+    upload = Message(snapshot(base), n_samples=len(client.train))
+    statistics = {name: upload.base[name] for name, _ in base.named_buffers()}
+    client = replace(client, personal=snapshot(personal), base_statistics=statistics)
+    return upload, client, train_loss
+
+
+def local_sgd(model: nn.Module, samples: Samples, generator: torch.Generator, run: Run) -> float:
+    """Train ``model`` in place for e epochs of shuffled batches; return the mean loss.
+
+    A last batch of a single sample is left out, because BatchNorm cannot use it.
+    """
+    model.train()
+    optimiser = torch.optim.SGD(
+        model.parameters(),
+        lr=run.learning_rate,
+        momentum=run.momentum,
+        weight_decay=run.weight_decay,
+        fused=True,
+    )
+    total_loss = torch.zeros((), device=samples.labels.device)
+    n_trained = 0
+    for _ in range(run.local_epochs):
+        order = torch.randperm(len(samples), generator=generator).to(samples.labels.device)
+        for index in order.split(run.batch_size):
+            if len(index) == 1:
+                continue
+            images, labels = samples.batch(index)
+            loss = cross_entropy(model(images), labels)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total_loss += loss.detach() * len(index)
+            n_trained += len(index)
+    return total_loss.item() / n_trained
+
+
+def aggregate(messages: Iterable[Message]) -> State:
+    """W_B ← Σ_j γ_j W_B,j with γ_j = n_j / Σ n_j, over weights and BatchNorm buffers alike.
+
+    Messages are summed in float64 as they arrive, so memory does not grow with the number of
+    clients, and their order does not show in the result. Counters (int64) are rounded.
+    """
+    total: State = {}
+    dtypes: dict[str, torch.dtype] = {}
+    n_samples = 0
+    for message in messages:
+        n_samples += message.n_samples
+        for name, tensor in message.base.items():
+            if name not in total:
+                total[name] = torch.zeros_like(tensor, dtype=torch.float64)
+                dtypes[name] = tensor.dtype
+            total[name].add_(tensor, alpha=message.n_samples)
+    averages = {name: tensor / n_samples for name, tensor in total.items()}
+    return {
+        name: (tensor if dtypes[name].is_floating_point else tensor.round()).to(dtypes[name])
+        for name, tensor in averages.items()
+    }
+
+
+def initial_base(model: nn.Sequential, run: Run) -> State:
+    """Draw W_B from the seed alone, so that all methods compared start from the same base."""
+    base, _ = split(model, run.personalization_layers)
+    initialise(base, run.seed, "base")
+    return snapshot(base)
+
+
+def initial_personal(model: nn.Sequential, run: Run, client: int) -> State:
+    """Draw W_P_j from the seed and the client's number."""
+    _, personal = split(model, run.personalization_layers)
+    initialise(personal, run.seed, "personal", client)
+    return snapshot(personal)
+
+
+def snapshot(layers: nn.Module) -> State:
+    """Copy the weights and buffers of ``layers``."""
+    return {name: tensor.clone() for name, tensor in layers.state_dict().items()}

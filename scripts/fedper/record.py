@@ -1,0 +1,52 @@
+"""What a run leaves behind: history.csv, timing.csv and run.json."""
+
+import json
+import platform
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+import torch
+import torchvision
+
+from fedper.device import describe
+from fedper.files import write_text
+from fedper.provenance import CODE_SHA256
+from fedper.run import Run
+
+HISTORY_COLUMNS = {
+    "round": "global round, from 1",
+    "client": "number of the client, from 0",
+    "samples": "test samples of the client",
+    "correct": "how many of them it predicts correctly",
+    "test_loss": "mean cross-entropy on them, in nats",
+    "train_loss": "mean cross-entropy while training in this round, in nats",
+    "bytes_up": "tensors that the client sent in this round",
+    "bytes_down": "tensors that the client received in this round",
+}
+
+
+def write_run(
+    folder: Path,
+    run: Run,
+    history: pd.DataFrame,
+    timing: pd.DataFrame,
+    provenance: dict,
+    device: torch.device,
+) -> None:
+    """Write all three files into ``folder``, each atomically, run.json last."""
+    about = {
+        "run": asdict(run),
+        "name": run.name,
+        "data": provenance,
+        "code_sha256": CODE_SHA256,
+        "device": describe(device),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+        },
+    }
+    write_text(folder / "history.csv", history[list(HISTORY_COLUMNS)].to_csv(index=False))
+    write_text(folder / "timing.csv", timing.to_csv(index=False))
+    write_text(folder / "run.json", json.dumps(about, indent=2) + "\n")
