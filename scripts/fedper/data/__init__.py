@@ -1,0 +1,1 @@
+"""Data sets: one canonical form (:mod:`fedper.data.dataset`), and a reader for each source."""
