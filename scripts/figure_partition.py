@@ -1,0 +1,28 @@
+"""Draw how many samples of each class each client holds."""
+
+import argparse
+from pathlib import Path
+
+from fedper.data.dataset import load_dataset
+from fedper.errors import one_line_errors
+from fedper.figures import draw_partitions, save_figure
+from fedper.partition import read_partition
+
+
+@one_line_errors
+def main() -> None:
+    """Read the command line, the data set and its partitions, draw, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="prepared data set")
+    parser.add_argument("--partitions", type=Path, nargs="+", required=True)
+    parser.add_argument("--note", required=True, help="what data and scale this shows")
+    parser.add_argument("--out", type=Path, required=True, help="path without its suffix")
+    arguments = parser.parse_args()
+
+    partitions = [read_partition(path) for path in arguments.partitions]
+    labels = load_dataset(arguments.data).train.labels
+    save_figure(draw_partitions(partitions, labels, arguments.note), arguments.out)
+
+
+if __name__ == "__main__":
+    main()

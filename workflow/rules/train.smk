@@ -1,0 +1,32 @@
+# One job a run. The run's name holds a fingerprint of all its settings.
+
+
+rule train:
+    input:
+        script=SCRIPTS / "train.py",
+        data=lambda w: ancient(prepared(RUNS[w.run].dataset)),
+        about=lambda w: prepared(RUNS[w.run].dataset, "json"),
+        partition=lambda w: partition_of(
+            RUNS[w.run].dataset, RUNS[w.run].classes_per_client, RUNS[w.run].seed
+        ),
+    output:
+        history=f"{RESULTS}/runs/{{run}}/history.csv",
+        timing=f"{RESULTS}/runs/{{run}}/timing.csv",
+        about=f"{RESULTS}/runs/{{run}}/run.json",
+    log:
+        f"{LOGS}/train/{{run}}.log",
+    conda:
+        ENVIRONMENT
+    threads: config["compute"]["threads"]
+    resources:
+        gpu=int(USES_GPU),
+    params:
+        settings=lambda w: RUNS[w.run].to_json(),
+        device=config["compute"]["device"],
+        folder=lambda w, output: Path(output.history).parent,
+        # a change in the code, though not in a comment, makes all runs stale
+        code=CODE_SHA256,
+    shell:
+        "python {input.script} --run {params.settings:q} --data {input.data}"
+        " --partition {input.partition} --device {params.device}"
+        " --out {params.folder} 2>&1 | tee {log}"
