@@ -37,14 +37,18 @@ def all_runs(config: dict) -> dict[str, Run]:
     return {run.name: run for figure in config["figures"] for run in figure_runs(config, figure)}
 
 
+def describe_data(config: dict, dataset: str) -> str:
+    """Say what data a figure shows, and of which scale."""
+    return f"{config['datasets'][dataset]['title']}; scale {config['scale']}"
+
+
 def describe_scale(config: dict, dataset: str) -> str:
-    """Say in one line what a figure or table shows: data, scale, deviations, seeds."""
-    data = config["datasets"][dataset]
+    """Say in one line what a figure or table shows: data, scale, narrower models, seeds."""
     widths = sorted({model["width"] for model in config["models"].values()})
-    width = "" if widths == [1.0] else f", models of width {'/'.join(f'{w:g}' for w in widths)}"
+    narrower = "" if widths == [1.0] else f", width {'/'.join(f'{w:g}' for w in widths)}"
     n_seeds = len(config["seeds"])
     seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
-    return f"{data['title']}; scale {config['scale']}{width}; {seeds}"
+    return f"{describe_data(config, dataset)}{narrower}; {seeds}"
 
 
 def _run(config: dict, dataset: str, model: str, k: int, k_p: int, seed: int) -> Run:

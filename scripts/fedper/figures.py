@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from fedper.files import atomic
 from fedper.partition import Partition
-from fedper.results import last_round
-
-MODEL_TITLES = {"mobilenet_v1": "MobileNet-v1", "resnet34": "ResNet-34"}
+from fedper.results import MODEL_TITLES, last_round
 
 COLUMN_WIDTH = 3.5
 """Width of a journal's column, in inches; figures are drawn at that size, with 7-8 pt type."""

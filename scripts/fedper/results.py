@@ -20,6 +20,10 @@ RUN_COLUMNS = [
 """The settings that vary between the runs of one scale; a row for each of them is one run."""
 
 
+MODEL_TITLES = {"mobilenet_v1": "MobileNet-v1", "resnet34": "ResNet-34"}
+"""How figures and tables write the names of the models, in the order of the paper's panels."""
+
+
 def read_clients(folders: Sequence[Path]) -> pd.DataFrame:
     """Read runs: one row for each run, round and client, with RUN_COLUMNS before its history.
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fedper.figures import MODEL_TITLES
 from fedper.files import write_text
-from fedper.results import RUN_COLUMNS, last_round
+from fedper.results import MODEL_TITLES, RUN_COLUMNS, last_round
 
 ROW = ["dataset", "model", "classes_per_client", "method", "personalization_layers"]
 

@@ -8,7 +8,13 @@ from pathlib import Path
 import torch
 import yaml
 
-from fedper.config import all_runs, check_config, describe_scale, figure_runs
+from fedper.config import (
+    all_runs,
+    check_config,
+    describe_data,
+    describe_scale,
+    figure_runs,
+)
 from fedper.errors import InputError
 from fedper.provenance import CODE_SHA256
 

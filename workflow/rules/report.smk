@@ -48,7 +48,7 @@ rule figure_partition:
     conda:
         ENVIRONMENT
     params:
-        note=lambda w: f"{describe_scale(config, w.dataset)}, this is seed {FIRST_SEED}",
+        note=lambda w: f"{describe_data(config, w.dataset)}; seed {FIRST_SEED}",
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
         "python {input.script} --data {input.data} --partitions {input.partitions}"

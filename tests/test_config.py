@@ -1,0 +1,172 @@
+"""The configuration: every wrong key is named, and the runs are those that it asks for."""
+
+import copy
+import json
+from dataclasses import asdict
+
+import pytest
+import yaml
+from conftest import REPOSITORY, RUN
+from fedper.config import all_runs, check_config, describe_scale, figure_runs
+from fedper.errors import InputError
+from fedper.models import MODELS, N_LAYERS
+from fedper.run import STATISTICS, Run
+
+SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+SCALES = ["quick", "cpu", "paper"]
+
+
+def read(scale: str) -> dict:
+    return yaml.safe_load((REPOSITORY / f"config/{scale}.yaml").read_text())
+
+
+@pytest.fixture
+def config() -> dict:
+    return read("quick")
+
+
+def keys_of(config, path=()):
+    """List the path of every key of every mapping."""
+    if isinstance(config, dict):
+        for key, value in config.items():
+            yield (*path, key)
+            yield from keys_of(value, (*path, key))
+    if isinstance(config, list):
+        for index, value in enumerate(config):
+            yield from keys_of(value, (*path, index))
+
+
+ALL_KEYS = list(keys_of(read("quick")))
+# Leaving out one of several data sets, models or figures is not an error in itself.
+REQUIRED_KEYS = [
+    p for p in ALL_KEYS if len(p) != 2 or p[0] not in ("datasets", "models", "figures")
+]
+
+
+def holder_of(config, path):
+    for key in path[:-1]:
+        config = config[key]
+    return config
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_committed_configurations_are_valid(scale):
+    check_config(read(scale), SCHEMA, scale)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_the_committed_configurations_point_nowhere_outside_the_repository(scale):
+    for dataset in read(scale)["datasets"].values():
+        assert dataset["folder"].startswith("data/raw/")
+
+
+@pytest.mark.parametrize("path", REQUIRED_KEYS, ids=lambda path: ".".join(map(str, path)))
+def test_a_missing_key_fails_with_its_name(config, path):
+    del holder_of(config, path)[path[-1]]
+    with pytest.raises(InputError, match=rf"^quick\.yaml: .*missing key '{path[-1]}'$"):
+        check_config(config, SCHEMA, "quick.yaml")
+
+
+@pytest.mark.parametrize("path", ALL_KEYS, ids=lambda path: ".".join(map(str, path)))
+def test_a_misspelt_key_fails_with_its_name(config, path):
+    holder = holder_of(config, path)
+    holder[f"{path[-1]}x"] = holder.pop(path[-1])
+    with pytest.raises(InputError, match=rf"unknown key '{path[-1]}x'"):
+        check_config(config, SCHEMA, "quick.yaml")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("figures", "figure2", "panels", 0, "classes_per_client"), [0], "0 is less than"),
+        (("figures", "figure2", "panels", 0, "classes_per_client"), [11], "11 is more than the 10"),
+        (("datasets", "cifar10", "n_clients"), 3, "3 clients x 4 classes is not a multiple of 10"),
+        (
+            ("figures", "figure4", "panels", 0, "personalization_layers"),
+            [16],
+            "16 is more than the 15 layers of mobilenet_v1",
+        ),
+        (("figures", "figure4", "panels", 0, "personalization_layers"), [-1], "-1 is less than"),
+        (("figures", "figure4", "dataset"), "cifar11", "'cifar11' is not under 'datasets'"),
+        (("figures", "figure4", "panels", 0, "model"), "vgg", "'vgg' is not under 'models'"),
+        (("optimiser", "momentum"), 1, "optimiser.momentum"),
+        (("optimiser", "momentum"), "0.9", "optimiser.momentum: '0.9' is not of type 'number'"),
+        (("evaluation", "batchnorm_statistics"), "batch", "'batch' is not one of"),
+        (("seeds",), [], "seeds"),
+        (("seeds",), [1, 1], "seeds"),
+        (("datasets", "cifar10", "rounds"), 0, "datasets.cifar10.rounds"),
+        (("datasets", "cifar10", "stand_in", "source"), "letters", "stand_in.source"),
+    ],
+)
+def test_wrong_values_fail_with_key_and_reason(config, path, value, message):
+    holder_of(config, path)[path[-1]] = value
+    with pytest.raises(InputError) as error:
+        check_config(config, SCHEMA, "quick.yaml")
+    assert message in str(error.value)
+    assert str(error.value).startswith("quick.yaml: ")
+    assert "\n" not in str(error.value)
+
+
+def test_runs_are_all_combinations_and_shared_ones_are_trained_once(config):
+    config["seeds"] = [0, 1]
+    expected = {
+        (model, k, k_p, seed)
+        for model in MODELS
+        for k, k_p in [(4, 0), (4, 1), (4, 2), (4, 3), (4, 4), (8, 0), (8, 2), (10, 0), (10, 2)]
+        for seed in (0, 1)
+    }
+    runs = all_runs(config)
+    found = [
+        (r.model, r.classes_per_client, r.personalization_layers, r.seed) for r in runs.values()
+    ]
+    assert len(found) == len(expected)
+    assert set(found) == expected
+    assert len(figure_runs(config, "figure2")) == 24
+    assert len(figure_runs(config, "figure4")) == 20
+
+
+@pytest.mark.parametrize("setting", asdict(RUN))
+def test_every_setting_is_in_the_name_of_the_run(setting, make_run):
+    value = getattr(RUN, setting)
+    changed = {"seed": 1} if value is None else f"{value}x" if isinstance(value, str) else value + 1
+    assert make_run(**{setting: changed}).name != RUN.name
+
+
+def test_a_run_survives_json_and_a_run_json_file(tmp_path):
+    assert Run.from_json(RUN.to_json()) == RUN
+    (tmp_path / "run.json").write_text(json.dumps({"run": asdict(RUN), "name": RUN.name}))
+    assert Run.from_json(str(tmp_path / "run.json")) == RUN
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("momentum"), "key 'momentum' is missing"),
+        (lambda d: d.update(momentun=0.9), "key 'momentun' is unknown"),
+    ],
+)
+def test_settings_of_a_run_have_no_defaults(change, message):
+    settings = asdict(RUN)
+    change(settings)
+    with pytest.raises(InputError, match=message):
+        Run.from_json(json.dumps(settings))
+
+
+def test_settings_that_are_no_json_are_refused(tmp_path):
+    for text in ("{", str(tmp_path / "absent.json")):
+        with pytest.raises(InputError, match="not readable as JSON"):
+            Run.from_json(text)
+
+
+def test_the_schema_names_the_choices_that_the_code_has():
+    evaluation = SCHEMA["properties"]["evaluation"]["properties"]
+    assert evaluation["batchnorm_statistics"]["enum"] == list(STATISTICS)
+    assert set(SCHEMA["properties"]["models"]["properties"]) == set(MODELS) == set(N_LAYERS)
+
+
+def test_the_note_says_stand_in_scale_width_and_seeds(config):
+    assert describe_scale(config, "cifar10") == (
+        "handwritten digits (stand-in for CIFAR-10); scale quick, width 0.25; 1 seed"
+    )
+    paper = copy.deepcopy(read("paper"))
+    assert describe_scale(paper, "cifar10") == "CIFAR-10; scale paper; 3 seeds"

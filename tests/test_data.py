@@ -1,0 +1,226 @@
+"""Readers and the canonical form, against files that the test makes."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from conftest import REPOSITORY
+from fedper.data.dataset import Split, load_dataset, make_dataset, save_dataset
+from fedper.data.digits import make_digits_dataset
+from fedper.data.parquet import read_parquet_dataset
+from fedper.data.sources import describe_dataset, prepare_dataset
+from fedper.errors import InputError
+from fedper.simulate import to_samples
+from PIL import Image
+from sklearn.datasets import load_digits
+
+DIGITS = {"test_fraction": 0.4, "copies": 3, "rotation_degrees": 10, "shift": 0.06, "seed": 0}
+
+
+def encode(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, lossless=True)
+    return buffer.getvalue()
+
+
+def write_parquet(path: Path, images, labels, column: str = "label", kind: str = "PNG") -> None:
+    rows = [
+        {"bytes": i if isinstance(i, bytes) else encode(i, kind), "path": f"{n}.png"}
+        for n, i in enumerate(images)
+    ]
+    pq.write_table(pa.table({"img": rows, column: labels}), path)
+
+
+def random_images(n: int, seed: int = 0, size: int = 32) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with 20 training images in two files and 10 test images."""
+    images, labels = random_images(30), np.arange(30) % 10
+    write_parquet(tmp_path / "train-00000-of-00002.parquet", images[:12], labels[:12])
+    write_parquet(tmp_path / "train-00001-of-00002.parquet", images[12:20], labels[12:20])
+    write_parquet(tmp_path / "test-00000-of-00001.parquet", images[20:], labels[20:])
+    return tmp_path
+
+
+def test_pixels_and_labels_come_through_unchanged(folder):
+    dataset = read_parquet_dataset(folder, n_classes=10, image_size=32)
+    expected = {image.tobytes(): label % 10 for label, image in enumerate(random_images(30)[:20])}
+    assert dataset.train.images.shape == (20, 3, 32, 32)
+    found = {
+        np.ascontiguousarray(image.transpose(1, 2, 0)).tobytes(): label
+        for image, label in zip(dataset.train.images, dataset.train.labels.tolist(), strict=True)
+    }
+    assert found == expected
+
+
+def test_webp_and_fine_labels_are_read_too(tmp_path):
+    images = random_images(4)
+    for split in ("train", "test"):
+        path = tmp_path / f"{split}-00000-of-00001.parquet"
+        write_parquet(path, images, [0, 99, 1, 2], column="fine_label", kind="WEBP")
+    dataset = read_parquet_dataset(tmp_path, n_classes=100, image_size=32)
+    assert sorted(dataset.train.labels.tolist()) == [0, 1, 2, 99]
+    pixels = {image.tobytes() for image in dataset.train.images}
+    assert pixels == {image.transpose(2, 0, 1).tobytes() for image in images}
+
+
+def test_order_of_rows_and_files_does_not_matter(folder, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    images, labels = random_images(30), np.arange(30) % 10
+    write_parquet(other / "train-0.parquet", images[:20][::-1], labels[:20][::-1], kind="WEBP")
+    write_parquet(other / "test-0.parquet", images[20:], labels[20:])
+    one, two = (read_parquet_dataset(f, 10, 32) for f in (folder, other))
+    assert np.array_equal(one.train.images, two.train.images)
+    assert np.array_equal(one.train.labels, two.train.labels)
+    assert describe_dataset(one)["content_sha256"] == describe_dataset(two)["content_sha256"]
+
+
+def test_a_data_set_is_read_as_it_was_saved(small_dataset, tmp_path):
+    save_dataset(small_dataset, tmp_path / "d.safetensors")
+    again = load_dataset(tmp_path / "d.safetensors")
+    assert describe_dataset(again) == describe_dataset(small_dataset)
+    assert again.train.images.dtype == np.uint8
+
+
+def test_mean_and_sd_are_those_of_numpy(small_dataset):
+    pixels = small_dataset.train.images.astype(np.float64) / 255
+    np.testing.assert_allclose(small_dataset.mean, pixels.mean(axis=(0, 2, 3)), rtol=1e-12)
+    np.testing.assert_allclose(small_dataset.sd, pixels.std(axis=(0, 2, 3)), rtol=1e-9)
+
+
+def test_normalisation_gives_mean_0_and_sd_1_over_the_training_set(small_dataset):
+    rows = list(range(len(small_dataset.train.labels)))
+    samples = to_samples(small_dataset, small_dataset.train, rows, torch.device("cpu"))
+    images, _ = samples.batch(torch.arange(len(samples)))
+    torch.testing.assert_close(images.mean(dim=(0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-5)
+    torch.testing.assert_close(
+        images.std(dim=(0, 2, 3), correction=0), torch.ones(3), rtol=1e-5, atol=0
+    )
+
+
+def test_digits_are_balanced_rgb_and_of_cifar_size():
+    dataset = make_digits_dataset(image_size=32, **DIGITS)
+    assert dataset.train.images.shape == (3 * 1078, 3, 32, 32)
+    assert dataset.test.images.shape == (719, 3, 32, 32)
+    shares = np.bincount(dataset.test.labels) / 719
+    expected = np.bincount(load_digits().target) / 1797
+    np.testing.assert_allclose(shares, expected, atol=0.002)
+    assert np.array_equal(dataset.train.images[:, 0], dataset.train.images[:, 2])
+
+
+def test_no_digit_is_on_both_sides_of_the_split():
+    """Without jitter each image shrinks back to its 8 x 8 original, up to interpolation."""
+    still = make_digits_dataset(32, **{**DIGITS, "rotation_degrees": 0, "shift": 0})
+
+    def shrink(images):
+        return images[:, 0].reshape(-1, 8, 4, 8, 4).mean(axis=(2, 4)).reshape(len(images), -1)
+
+    originals = load_digits().images.reshape(1797, -1) * 255 / 16
+    nearest = [
+        {int(np.square(originals - small).sum(axis=1).argmin()) for small in shrink(split.images)}
+        for split in (still.train, still.test)
+    ]
+    assert not nearest[0] & nearest[1]
+    # two training digits that look alike may both be nearest to one of them
+    assert len(nearest[0]) >= 1075
+    assert len(nearest[1]) == 719
+
+
+def test_digits_depend_on_their_seed_alone():
+    one, again = (make_digits_dataset(32, **DIGITS) for _ in range(2))
+    other = make_digits_dataset(32, **{**DIGITS, "seed": 1})
+    assert describe_dataset(one) == describe_dataset(again)
+    assert describe_dataset(one)["content_sha256"] != describe_dataset(other)["content_sha256"]
+
+
+def _replace_column(folder):
+    write_parquet(folder / "test-00000-of-00001.parquet", random_images(2), [0, 1], "klass")
+
+
+def _truncate(folder):
+    path = folder / "test-00000-of-00001.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _label_out_of_range(folder):
+    write_parquet(folder / "test-00000-of-00001.parquet", random_images(2), [0, 10])
+
+
+def _broken_image(folder):
+    write_parquet(folder / "test-00000-of-00001.parquet", [b"no image", b""], [0, 1])
+
+
+def _wrong_size(folder):
+    write_parquet(folder / "test-00000-of-00001.parquet", [random_images(1, size=31)[0]], [0])
+
+
+def _missing_split(folder):
+    (folder / "test-00000-of-00001.parquet").unlink()
+
+
+BAD_INPUT = {
+    _replace_column: "test-00000-of-00001.parquet: columns ['img', 'klass']",
+    _truncate: "test-00000-of-00001.parquet: not a whole parquet file",
+    _label_out_of_range: "test-00000-of-00001.parquet: row 1 has label 10, not in 0 … 9",
+    _broken_image: "test-00000-of-00001.parquet: row 0: the image does not decode",
+    _wrong_size: "row 0: the image is 31 x 31 pixels, not 32 x 32",
+    _missing_split: "no test-*.parquet here; copy or link the files there",
+}
+
+
+@pytest.mark.parametrize("spoil", BAD_INPUT)
+def test_bad_parquet_files_are_refused_by_name(folder, spoil):
+    spoil(folder)
+    with pytest.raises(InputError) as error:
+        read_parquet_dataset(folder, n_classes=10, image_size=32)
+    assert BAD_INPUT[spoil] in str(error.value)
+    assert str(folder) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_broken_prepared_file_is_refused(small_dataset, tmp_path):
+    path = tmp_path / "d.safetensors"
+    save_dataset(small_dataset, path)
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match=r"d\.safetensors: not a prepared data set"):
+        load_dataset(path)
+
+
+def test_saving_leaves_what_was_there_when_it_fails(small_dataset, tmp_path, monkeypatch):
+    path = tmp_path / "d.safetensors"
+    path.write_text("old")
+
+    def fail(*arguments, **keywords):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("fedper.data.dataset.save_file", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_dataset(small_dataset, path)
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["d.safetensors"]
+
+
+def test_duplicate_images_keep_all_their_labels():
+    images = np.zeros((3, 3, 4, 4), dtype=np.uint8)
+    split = Split(images, np.array([2, 0, 1]))
+    dataset = make_dataset(split, split, n_classes=3, provenance={})
+    assert dataset.train.labels.tolist() == [0, 1, 2]
+
+
+CIFAR10 = REPOSITORY / "data/raw/cifar10"
+
+
+@pytest.mark.skipif(not CIFAR10.exists(), reason="real CIFAR-10 is not in data/raw (make raw)")
+def test_real_cifar10_has_its_published_statistics():
+    dataset = prepare_dataset(None, CIFAR10, n_classes=10, image_size=32)
+    assert np.bincount(dataset.train.labels).tolist() == [5000] * 10
+    assert np.bincount(dataset.test.labels).tolist() == [1000] * 10
+    np.testing.assert_allclose(dataset.mean, [0.4914, 0.4822, 0.4465], atol=1e-4)
+    np.testing.assert_allclose(dataset.sd, [0.2470, 0.2435, 0.2616], atol=1e-4)

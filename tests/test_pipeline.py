@@ -1,0 +1,144 @@
+"""The whole DAG on a tiny configuration, as a user runs it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+TINY = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())
+
+
+def snakemake(folder: Path, *arguments: str, config: dict | None = None):
+    """Run Snakemake in ``folder`` with the tiny configuration, or with ``config``."""
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config or TINY))
+    bin_folder = str(Path(sys.executable).parent)
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
+        "--directory", str(folder), "--configfile", str(folder / "tiny.yaml"),
+        "--cores", "2", *arguments,
+    ]  # fmt: skip
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"},
+    )
+
+
+def planned(result) -> dict[str, int]:
+    """Count the jobs of each rule that a dry run lists."""
+    assert result.returncode == 0, result.stderr
+    counts = re.findall(r"^(\w+) +(\d+)$", result.stdout + result.stderr, flags=re.MULTILINE)
+    return {rule: int(n) for rule, n in counts if rule not in ("total", "default", "all")}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A folder in which the tiny pipeline has run."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    result = snakemake(folder)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+def changed(**changes) -> dict:
+    """Copy the tiny configuration with some top-level sections updated."""
+    config = yaml.safe_load(yaml.safe_dump(TINY))
+    for section, values in changes.items():
+        config[section] = {**config[section], **values} if isinstance(values, dict) else values
+    return config
+
+
+def test_everything_is_made(finished):
+    results = finished / "results/tiny"
+    for name in ("figure2", "figure4"):
+        for suffix in ("pdf", "png", "csv"):
+            assert (results / f"figures/{name}.{suffix}").stat().st_size > 0
+    for suffix in ("csv", "md", "tex"):
+        text = (results / f"tables/table1.{suffix}").read_text()
+        assert suffix == "csv" or "stand-in for CIFAR-10" in text
+    assert (results / "figures/partition-cifar10.png").stat().st_size > 0
+    assert len(list(results.glob("runs/*/history.csv"))) == 3
+
+
+def test_the_second_run_does_nothing(finished):
+    result = snakemake(finished)
+    assert result.returncode == 0
+    assert "Nothing to be done" in result.stdout + result.stderr
+
+
+def test_touching_inputs_reruns_nothing(finished):
+    for path in (REPOSITORY / "scripts/train.py", REPOSITORY / "scripts/fedper/partition.py"):
+        path.touch()
+    assert planned(snakemake(finished, "--dry-run")) == {}
+
+
+def test_another_seed_trains_only_that_seed(finished):
+    plan = planned(snakemake(finished, "--dry-run", config=changed(seeds=[0, 1])))
+    assert plan == {"partition": 1, "train": 3, "figure": 2, "table": 1}
+
+
+def test_another_learning_rate_trains_everything_in_new_folders_and_prepares_nothing(finished):
+    config = changed()
+    config["datasets"]["cifar10"]["learning_rate"] = 0.03
+    plan = planned(snakemake(finished, "--dry-run", config=config))
+    assert plan == {"train": 3, "figure": 2, "table": 1}
+
+
+def test_data_prepared_again_retrain_nothing(finished):
+    result = snakemake(finished, "--forcerun", "prepare", "--until", "prepare")
+    assert result.returncode == 0, result.stderr
+    assert planned(snakemake(finished, "--dry-run")) == {}
+
+
+def test_a_missing_history_is_trained_again(finished):
+    history = next(finished.glob("results/tiny/runs/*kp1*/history.csv"))
+    before = history.read_bytes()
+    history.unlink()
+    result = snakemake(finished)
+    assert result.returncode == 0, result.stderr
+    assert history.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (changed(optimiser={"momentun": 0.9}), "optimiser: unknown key 'momentun'"),
+        (changed(compute={"threads": 0}), "compute.threads: 0 is less than the minimum of 1"),
+    ],
+)
+def test_a_wrong_configuration_is_one_clear_line(tmp_path, config, words):
+    result = snakemake(tmp_path, config=config)
+    assert result.returncode == 1
+    assert [line for line in result.stderr.splitlines() if "error" in line.lower()] == [
+        f"error: {tmp_path / 'tiny.yaml'}: {words}"
+        + ("; known are momentum, weight_decay" if "unknown" in words else "")
+    ]
+    assert "Traceback" not in result.stdout + result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name[0] != ".") == ["tiny.yaml"]
+
+
+@pytest.mark.parametrize("truncated", [False, True])
+def test_missing_or_truncated_data_end_in_a_clear_line_and_leave_nothing(tmp_path, truncated):
+    config = changed()
+    config["datasets"]["cifar10"]["stand_in"] = None
+    if truncated:
+        (tmp_path / "data/raw/cifar10").mkdir(parents=True)
+        for name in ("train-0.parquet", "test-0.parquet"):
+            (tmp_path / "data/raw/cifar10" / name).write_bytes(b"PAR1")
+    result = snakemake(tmp_path, config=config)
+    expected = "train-0.parquet: not a whole" if truncated else "no train-*.parquet here"
+    output = result.stdout + result.stderr
+    assert result.returncode == 1
+    assert any(
+        line.startswith("error: data/raw/cifar10") and expected in line
+        for line in output.splitlines()
+    )
+    assert "Traceback" not in output
+    assert not list((tmp_path / "data").glob("prepared/*"))

@@ -1,0 +1,51 @@
+"""What counts as a change of the training code."""
+
+import subprocess
+import sys
+
+from conftest import REPOSITORY
+from fedper.provenance import CODE_SHA256, TRAINING_CODE, code_digest, without_comments
+
+SOURCE = '''"""A module."""
+
+import math  # for pi
+
+HASH = "# not a comment"
+"""What it is."""
+
+
+def area(r: float) -> float:
+    """Area of a circle.
+
+    With a second paragraph.
+    """
+    # the formula
+    return math.pi * r**2  # πr²
+'''
+
+
+def test_comments_docstrings_and_empty_lines_do_not_count():
+    assert without_comments(SOURCE) == (
+        'import math\nHASH = "# not a comment"\n'
+        "def area(r: float) -> float:\n    return math.pi * r**2"
+    )
+
+
+def test_a_change_of_the_code_counts():
+    changed = SOURCE.replace("r**2  #", "r**3  #")
+    assert without_comments(changed) != without_comments(SOURCE)
+
+
+def test_the_digest_is_taken_before_anything_can_change():
+    assert code_digest() == CODE_SHA256
+
+
+def test_the_training_code_is_all_that_a_training_run_imports():
+    script = (
+        "import sys; sys.path.insert(0, 'scripts'); import train; "
+        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('fedper.')))"
+    )
+    command = [sys.executable, "-c", script]
+    output = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    imported = {path.split("/fedper/", 1)[1] for path in output.stdout.split()}
+    assert imported - {"data/__init__.py"} == set(TRAINING_CODE)

@@ -1,0 +1,156 @@
+"""Figures and tables against histories whose truth is known."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import RUN
+from fedper.errors import InputError
+from fedper.figures import draw_depths, draw_methods, draw_partitions, save_figure
+from fedper.partition import draw_partition
+from fedper.results import last_round, mean_over_clients, read_clients
+from fedper.tables import final_accuracy, save_table1
+from PIL import Image
+
+
+def write_run(folder, run, correct):
+    """Write a run: ``correct[round][client]`` of 10 samples each."""
+    folder.mkdir(parents=True)
+    rows = [
+        {"round": r, "client": c, "samples": 10, "correct": value}
+        for r, clients in enumerate(correct, start=1)
+        for c, value in enumerate(clients)
+    ]
+    pd.DataFrame(rows).to_csv(folder / "history.csv", index=False)
+    (folder / "run.json").write_text(json.dumps({"run": asdict(run), "name": run.name}))
+    return folder
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """FedAvg and FedPer at k = 4 and 10, two seeds, two rounds, two clients, for both models."""
+    made = []
+    for model in ("mobilenet_v1", "resnet34"):
+        for k_p, last in ((0, (2, 4)), (2, (8, 10))):
+            for k in (4, 10):
+                for seed in (0, 1):
+                    run = replace(RUN, model=model, personalization_layers=k_p,
+                                  classes_per_client=k, seed=seed)  # fmt: skip
+                    correct = [(1, 1), (last[0] - seed, last[1] - seed)]
+                    made.append(write_run(tmp_path / run.name, run, correct))
+    return made
+
+
+def test_the_curves_are_tidy_and_average_over_clients(folders):
+    curves = mean_over_clients(read_clients(folders))
+    assert list(curves.columns) == [
+        "dataset", "model", "method", "classes_per_client", "personalization_layers",
+        "seed", "round", "accuracy",
+    ]  # fmt: skip
+    assert len(curves) == 16 * 2
+    assert set(curves["method"]) == {"FedAvg", "FedPer"}
+    one = curves.query(
+        "model == 'resnet34' and method == 'FedPer' and classes_per_client == 4 and seed == 1"
+    )
+    assert one["accuracy"].tolist() == pytest.approx([0.1, 0.8])
+
+
+def test_clients_count_once_however_many_samples_they_have(tmp_path):
+    folder = write_run(tmp_path / "run", RUN, [(5, 5)])
+    history = pd.read_csv(folder / "history.csv")
+    history["samples"] = [10, 1000]
+    history["correct"] = [10, 0]
+    history.to_csv(folder / "history.csv", index=False)
+    assert mean_over_clients(read_clients([folder]))["accuracy"].tolist() == [0.5]
+
+
+def test_table_1_against_numbers_by_hand(folders):
+    table = final_accuracy(read_clients(folders))
+    assert len(table) == 8
+    row = table.query("model == 'resnet34' and method == 'FedPer' and classes_per_client == 4")
+    # seed 0: clients 0.8 and 1.0; seed 1: clients 0.7 and 0.9
+    assert row["accuracy_mean"].item() == pytest.approx(0.85)
+    assert row["accuracy_sd"].item() == pytest.approx(0.05 * 2**0.5)
+    assert row["client_sd"].item() == pytest.approx(0.1 * 2**0.5)
+    assert row["client_min"].item() == pytest.approx(0.7)
+    assert row["n_seeds"].item() == 2
+    assert row["round"].item() == 2
+
+
+def test_the_last_round_is_reported_and_not_the_best(tmp_path):
+    folder = write_run(tmp_path / "run", RUN, [(10, 10), (3, 3)])
+    table = final_accuracy(read_clients([folder]))
+    assert table["accuracy_mean"].item() == pytest.approx(0.3)
+    assert np.isnan(table["accuracy_sd"].item())
+    assert last_round(read_clients([folder]))["round"].tolist() == [2, 2]
+
+
+def test_the_table_is_written_three_times_with_its_data_and_scale(folders, tmp_path):
+    table = final_accuracy(read_clients(folders))
+    save_table1(table, "CIFAR-10; scale test; 2 seeds", tmp_path / "table1")
+    read = pd.read_csv(tmp_path / "table1.csv")
+    pd.testing.assert_frame_equal(read, table, check_dtype=False)
+    markdown, latex = ((tmp_path / f"table1.{suffix}").read_text() for suffix in ("md", "tex"))
+    for text in (markdown, latex):
+        assert "CIFAR-10; scale test; 2 seeds" in text
+        assert "0.850 ± 0.071" in text
+    assert r"\toprule" in latex
+    assert r"K\_P" in latex
+
+
+@pytest.mark.parametrize("draw", [draw_methods, draw_depths])
+def test_figures_have_a_panel_a_model_a_line_a_key_and_say_what_they_show(folders, draw):
+    curves = mean_over_clients(read_clients(folders))
+    if draw is draw_depths:
+        curves = curves[curves["classes_per_client"] == 4]
+    figure = draw(curves, "CIFAR-10; scale test; 2 seeds")
+    assert [ax.get_title() for ax in figure.axes] == ["(a) MobileNet-v1", "(b) ResNet-34"]
+    for ax in figure.axes:
+        assert ax.get_ylabel() == "test accuracy"
+        labels = [text.get_text() for text in ax.get_legend().get_texts()]
+        ends = {line.get_label(): line.get_ydata()[-1] for line in ax.lines}
+        assert [ends[label] for label in labels] == sorted(ends.values(), reverse=True)
+        assert [label.startswith("FedPer") for label in labels] == sorted(
+            (label.startswith("FedPer") for label in labels), reverse=True
+        )
+        for line in ax.lines:
+            assert line.is_dashed() == line.get_label().startswith("FedAvg")
+    words = figure.get_supxlabel().replace("\n", " ")
+    assert "CIFAR-10; scale test; 2 seeds" in words
+    assert "± 1 sd over 2 seeds" in words
+
+
+def test_a_single_seed_has_no_band(folders):
+    curves = mean_over_clients(read_clients(folders[::2]))
+    figure = draw_methods(curves, "note")
+    assert "sd" not in figure.get_supxlabel()
+    assert not [c for ax in figure.axes for c in ax.collections]
+
+
+def test_figures_come_out_byte_identical(folders, tmp_path):
+    curves = mean_over_clients(read_clients(folders))
+    for name in ("one", "two"):
+        save_figure(draw_methods(curves, "note"), tmp_path / name)
+    for suffix in ("pdf", "png"):
+        one, two = ((tmp_path / f"{name}.{suffix}").read_bytes() for name in ("one", "two"))
+        assert one == two
+    with Image.open(tmp_path / "one.png") as image:
+        assert image.width == pytest.approx(3.5 * 300, abs=1)
+
+
+def test_the_partition_figure_shows_the_counts():
+    labels = np.repeat(np.arange(10), 40)
+    partition = draw_partition(labels, labels, 10, 10, 4, 40, 40, 0)
+    figure = draw_partitions([partition], labels, "note")
+    shown = figure.axes[0].collections[0].get_array()
+    assert shown.sum() == 400
+    assert sorted(set(shown.compressed().tolist())) == [10]
+
+
+def test_an_unfinished_run_is_refused_by_name(tmp_path):
+    folder = write_run(tmp_path / "run", RUN, [(1, 1)])
+    (folder / "run.json").write_text("{")
+    with pytest.raises(InputError, match="run: not a finished run"):
+        read_clients([folder])
