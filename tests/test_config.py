@@ -166,7 +166,7 @@ def test_the_schema_names_the_choices_that_the_code_has():
 
 def test_the_note_says_stand_in_scale_width_and_seeds(config):
     assert describe_scale(config, "cifar10") == (
-        "handwritten digits (stand-in for CIFAR-10); scale quick, width 0.25; 1 seed"
+        "Handwritten digits (stand-in for CIFAR-10); scale quick, width 0.25; 1 seed"
     )
     paper = copy.deepcopy(read("paper"))
     assert describe_scale(paper, "cifar10") == "CIFAR-10; scale paper; 3 seeds"

@@ -146,7 +146,13 @@ def test_the_partition_figure_shows_the_counts():
     figure = draw_partitions([partition], labels, "note")
     shown = figure.axes[0].collections[0].get_array()
     assert shown.sum() == 400
-    assert sorted(set(shown.compressed().tolist())) == [10]
+    assert set(shown.compressed().tolist()) == {10}
+
+
+def test_a_stand_in_never_goes_by_the_name_of_the_data_set(tmp_path):
+    run = replace(RUN, stand_in={"source": "digits"})
+    clients = read_clients([write_run(tmp_path / "run", run, [(1, 1)])])
+    assert set(clients["dataset"]) == {"digits (stand-in for cifar10)"}
 
 
 def test_an_unfinished_run_is_refused_by_name(tmp_path):

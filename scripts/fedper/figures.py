@@ -70,35 +70,40 @@ DRAW = {"figure2": draw_methods, "figure4": draw_depths}
 
 
 def draw_partitions(partitions: list[Partition], labels: NDArray[np.int64], note: str) -> Figure:
-    """Draw training samples per client and class, a panel for each partition.
+    """Draw training samples per client and class, a panel for each partition, on one colour scale.
 
     labels: int64 [n], of the data set's training split.
     """
     n_classes = int(labels.max()) + 1
+    counts = [
+        np.stack([np.bincount(labels[client.train], minlength=n_classes) for client in p.clients])
+        for p in partitions
+    ]
+    annotate = n_classes <= 10
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 2.1 * len(partitions)), layout="constrained")
+        figure = Figure(figsize=(COLUMN_WIDTH, 1.9 * len(partitions) + 0.3), layout="constrained")
         axes = figure.subplots(len(partitions), squeeze=False, sharex=True)[:, 0]
-        for ax, partition in zip(axes, partitions, strict=True):
-            counts = np.stack(
-                [np.bincount(labels[c.train], minlength=n_classes) for c in partition.clients]
-            )
-            annotate = counts.size <= 100
+        for ax, partition, samples in zip(axes, partitions, counts, strict=True):
             sns.heatmap(
-                counts,
+                samples,
                 ax=ax,
+                mask=samples == 0,
                 cmap="crest",
-                mask=counts == 0,
+                vmin=0,
+                vmax=max(samples.max() for samples in counts),
+                cbar=False,
                 annot=annotate,
                 fmt="d",
                 annot_kws={"size": 5.5},
                 linewidths=0.4 if annotate else 0,
-                cbar_kws={"label": "training samples"},
             )
             ax.grid(False)
             ax.set(title=f"k = {partition.classes_per_client}", ylabel="client")
             ax.tick_params(axis="y", rotation=0)
         axes[-1].set_xlabel("class")
-        _write_note(figure, note)
+        colours = axes[0].collections[0]
+        figure.colorbar(colours, ax=list(axes), label="training samples", aspect=40)
+        _write_note(figure, f"Blank: none. {note}.")
     return figure
 
 
@@ -156,4 +161,4 @@ def _by_last_accuracy(curves: pd.DataFrame, keys: pd.Series) -> list:
 
 
 def _write_note(figure: Figure, note: str) -> None:
-    figure.supxlabel(textwrap.fill(note, 78), fontsize=6, color="0.35", x=0.02, ha="left")
+    figure.supxlabel(textwrap.fill(note, 72), fontsize=6.5, color="0.35", x=0.02, ha="left")

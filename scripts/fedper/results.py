@@ -44,6 +44,13 @@ def last_round(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[frame["round"] == last]
 
 
+def data_name(run: Run) -> str:
+    """Name the data that a run really used, so that no stand-in passes for the data set."""
+    if run.stand_in is None:
+        return run.dataset
+    return f"{run.stand_in['source']} (stand-in for {run.dataset})"
+
+
 def _read_run(folder: Path) -> pd.DataFrame:
     try:
         run = Run(**json.loads((folder / "run.json").read_text(encoding="utf-8"))["run"])
@@ -51,6 +58,7 @@ def _read_run(folder: Path) -> pd.DataFrame:
         history["accuracy"] = history["correct"] / history["samples"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: not a finished run ({error}); train it again") from error
-    for position, column in enumerate(RUN_COLUMNS):
+    history.insert(0, "dataset", data_name(run))
+    for position, column in enumerate(RUN_COLUMNS[1:], start=1):
         history.insert(position, column, getattr(run, column))
     return history
