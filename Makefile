@@ -6,10 +6,15 @@ SCALE ?= quick
 CORES ?= all
 ACTIVATE = . $(VENV)/bin/activate
 
-.PHONY: all test lint bench lock raw clean
+.PHONY: all redraw test lint bench lock raw clean
 
 all: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml
+
+# Figures and tables from the histories that are there, without training: make redraw SCALE=cpu
+redraw: $(VENV)/.complete
+	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml \
+		--allowed-rules figure table redraw --forcerun figure table -- redraw
 
 test: $(VENV)/.complete
 	$(ACTIVATE) && pytest
@@ -32,8 +37,9 @@ lock: $(VENV)/.complete
 		--python-version 3.11 --extra dev --no-header --no-annotate \
 		--output-file requirements.lock pyproject.toml
 
+# Only the environment: what Snakemake knows of the results stays with them.
 clean:
-	rm -rf $(VENV) .snakemake
+	rm -rf $(VENV)
 
 $(VENV)/.complete: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -13,15 +13,17 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from fedper.device import describe, set_up_device
 from fedper.evaluate import evaluate_round
-from fedper.federated import Client, initial_base, initial_personal, server_round
+from fedper.federated import Client, State, initial_base, initial_personal, server_round
 from fedper.files import write_text
 from fedper.models import MODELS
+from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.samples import Samples
 from torch import nn
@@ -36,35 +38,37 @@ RUN = Run(
 )  # fmt: skip
 
 
-def random_samples(n: int, device: torch.device) -> Samples:
-    """Make n random images of CIFAR's size."""
-    images = torch.randint(0, 256, (n, 3, 32, 32), dtype=torch.uint8, device=device)
+def random_samples(n: int, seed: int, device: torch.device) -> Samples:
+    """Draw n random images of CIFAR's size, with labels 0 … 9."""
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.randint(0, 256, (n, 3, 32, 32), dtype=torch.uint8, generator=generator)
     return Samples(
-        images=images.contiguous(memory_format=torch.channels_last),
-        labels=torch.randint(0, 10, (n,), device=device),
+        images=images.to(device, memory_format=torch.channels_last),
+        labels=torch.randint(0, 10, (n,), generator=generator).to(device),
         mean=torch.full((1, 3, 1, 1), 0.5, device=device),
         sd=torch.full((1, 3, 1, 1), 0.25, device=device),
     )
 
 
-def plain_loop(model: nn.Module, clients: list[Client], run: Run, layout: str) -> None:
+def plain_loop(model: nn.Module, clients: list[Client], run: Run) -> None:
     """Train on each client's samples in turn, as anybody would without federation."""
-    memory_format = getattr(torch, layout)
+    is_nhwc = next(model.parameters()).is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if is_nhwc else torch.contiguous_format
     model.train()
     for client in clients:
         optimiser = torch.optim.SGD(
             model.parameters(), lr=run.learning_rate, momentum=run.momentum, fused=True
         )
-        images, labels, mean, sd = (
-            client.train.images, client.train.labels, client.train.mean, client.train.sd
-        )  # fmt: skip
+        key = seed_for(run.seed, "batches", 1, client.number)  # the batches of the engine
+        generator = torch.Generator().manual_seed(key)
+        data = client.train
         for _ in range(run.local_epochs):
-            for index in torch.randperm(len(labels)).to(labels.device).split(run.batch_size):
-                batch = ((images[index].float() / 255 - mean) / sd).contiguous(
-                    memory_format=memory_format
-                )
+            order = torch.randperm(len(data), generator=generator).to(data.labels.device)
+            for index in order.split(run.batch_size):
+                images = data.images[index].float().div_(255).sub_(data.mean).div_(data.sd)
                 optimiser.zero_grad()
-                cross_entropy(model(batch), labels[index]).backward()
+                outputs = model(images.contiguous(memory_format=layout))
+                cross_entropy(outputs, data.labels[index]).backward()
                 optimiser.step()
 
 
@@ -79,53 +83,49 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - start
 
 
-def measure(name: str, arguments: argparse.Namespace, device: torch.device) -> dict:
-    """Compare both for one model; speeds are images per second, the ratio a median of pairs."""
-    run = replace(RUN, model=name, width=arguments.width, n_clients=arguments.clients,
-                  threads=arguments.threads)  # fmt: skip
-    model = MODELS[name](10, run.width, run.stem).to(device, memory_format=torch.channels_last)
+def set_up(
+    run: Run, n_images: int, device: torch.device
+) -> tuple[nn.Sequential, State, list[Client]]:
+    """Make a model, its initial base, and clients with ``n_images`` random images each."""
+    model = MODELS[run.model](10, run.width, run.stem).to(memory_format=torch.channels_last)
     base = initial_base(model, run)
     clients = [
         Client(
             number,
-            train=random_samples(arguments.images, device),
-            test=random_samples(arguments.images // 2, device),
+            train=random_samples(n_images, number, device),
+            test=random_samples(n_images // 2, 1000 + number, device),
             personal=initial_personal(model, run, number),
         )
         for number in range(run.n_clients)
     ]
-    loops = {}
-    for layout in ("channels_last", "contiguous_format"):
-        plain = MODELS[name](10, run.width, run.stem)
-        plain.to(device, memory_format=getattr(torch, layout))
-        loops[layout] = (plain, clients, run, layout)
+    return model.to(device), base, clients
 
-    times: dict[str, list[float]] = {"round": [], "evaluation": [], **{key: [] for key in loops}}
-    for repeat in range(arguments.repeats + 1):
-        one_turn = {
-            "channels_last": lambda: plain_loop(*loops["channels_last"]),
-            "round": lambda: server_round(model, base, clients, 1, run),
-            "contiguous_format": lambda: plain_loop(*loops["contiguous_format"]),
-            "evaluation": lambda: evaluate_round(model, base, clients, run),
-        }
-        for key, work in one_turn.items():
-            taken = seconds(work, device)
-            if repeat > 0:  # the first turn warms up
-                times[key].append(taken)
 
-    n_images = run.n_clients * arguments.images * run.local_epochs
-    speeds = {key: n_images / statistics.median(values) for key, values in times.items()}
-    fastest = max(loops, key=lambda layout: speeds[layout])
-    pairs = zip(times["round"], times[fastest], strict=True)
+def measure(run: Run, n_images: int, repeats: int, device: torch.device) -> dict:
+    """Compare both for one model; speeds are images per second, the ratio a median of pairs."""
+    model, base, clients = set_up(run, n_images, device)
+    loops = {"channels_last": deepcopy(model), "contiguous_format": deepcopy(model)}
+    loops["contiguous_format"].to(memory_format=torch.contiguous_format)
+    turn = {
+        "channels_last": lambda: plain_loop(loops["channels_last"], clients, run),
+        "round": lambda: server_round(model, base, clients, 1, run),
+        "contiguous_format": lambda: plain_loop(loops["contiguous_format"], clients, run),
+        "evaluation": lambda: evaluate_round(model, base, clients, run),
+    }
+    turns = [{key: seconds(work, device) for key, work in turn.items()} for _ in range(repeats + 1)]
+    times = {key: [taken[key] for taken in turns[1:]] for key in turn}  # the first warms up
+
+    median = {key: statistics.median(values) for key, values in times.items()}
+    trained = run.n_clients * n_images * run.local_epochs
+    fastest = min(loops, key=lambda layout: median[layout])
+    ratios = [a / b for a, b in zip(times[fastest], times["round"], strict=True)]
     return {
-        "model": name,
-        "round_images_per_s": round(speeds["round"], 1),
-        "loop_images_per_s": {layout: round(speeds[layout], 1) for layout in loops},
+        "model": run.model,
+        "round_images_per_s": round(trained / median["round"], 1),
+        "loop_images_per_s": {layout: round(trained / median[layout], 1) for layout in loops},
         "fastest_loop": fastest,
-        "round_over_fastest_loop": round(statistics.median(b / a for a, b in pairs), 3),
-        "evaluation_over_round": round(
-            statistics.median(times["evaluation"]) / statistics.median(times["round"]), 3
-        ),
+        "round_over_fastest_loop": round(statistics.median(ratios), 3),
+        "evaluation_over_round_s": round(median["evaluation"] / median["round"], 3),
     }
 
 
@@ -142,6 +142,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     device = set_up_device(arguments.device, arguments.threads)
+    run = replace(
+        RUN, width=arguments.width, n_clients=arguments.clients, threads=arguments.threads
+    )
     result = {
         "device": describe(device),
         "torch": torch.__version__,
@@ -152,7 +155,10 @@ def main() -> None:
         "local_epochs": RUN.local_epochs,
         "batch_size": RUN.batch_size,
         "repeats": arguments.repeats,
-        "models": [measure(name, arguments, device) for name in MODELS],
+        "models": [
+            measure(replace(run, model=name), arguments.images, arguments.repeats, device)
+            for name in MODELS
+        ],
     }
     text = json.dumps(result, indent=2)
     print(text)

@@ -17,14 +17,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where the raw files are")
     parser.add_argument("--stand-in", type=json.loads, default=None, help="JSON, as in the config")
     parser.add_argument("--n-classes", type=int, required=True)
-    parser.add_argument("--image-size", type=int, required=True, help="pixels a side")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--about", type=Path, required=True, help="JSON file to write")
     arguments = parser.parse_args()
 
-    dataset = prepare_dataset(
-        arguments.stand_in, arguments.folder, arguments.n_classes, arguments.image_size
-    )
+    dataset = prepare_dataset(arguments.stand_in, arguments.folder, arguments.n_classes)
     save_dataset(dataset, arguments.out)
     write_text(arguments.about, json.dumps(describe_dataset(dataset), indent=2) + "\n")
 

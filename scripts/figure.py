@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 
 from fedper.errors import one_line_errors
-from fedper.figures import DRAW, save_figure
+from fedper.figures import DRAW
 from fedper.files import write_text
+from fedper.plotting import save_figure
 from fedper.results import mean_over_clients, read_clients
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from fedper.data.dataset import load_dataset
 from fedper.errors import one_line_errors
-from fedper.figures import draw_partitions, save_figure
 from fedper.partition import read_partition
+from fedper.partition_map import draw_partitions
+from fedper.plotting import save_figure
 
 
 @one_line_errors

@@ -7,10 +7,10 @@ from dataclasses import asdict
 import pytest
 import yaml
 from conftest import REPOSITORY, RUN
-from fedper.config import all_runs, check_config, describe_scale, figure_runs
+from fedper.config import all_runs, check_config, describe_all, describe_figure, figure_runs
 from fedper.errors import InputError
 from fedper.models import MODELS, N_LAYERS
-from fedper.run import STATISTICS, Run
+from fedper.run import CHOICES, Run
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 SCALES = ["quick", "cpu", "paper"]
@@ -95,6 +95,11 @@ def test_a_misspelt_key_fails_with_its_name(config, path):
         (("seeds",), [], "seeds"),
         (("seeds",), [1, 1], "seeds"),
         (("datasets", "cifar10", "rounds"), 0, "datasets.cifar10.rounds"),
+        (("datasets", "cifar10", "rounds"), 10.0, "10.0 is not of type 'integer'"),
+        (("datasets", "cifar10", "learning_rate"), float("nan"), "nan is not of type 'number'"),
+        (("datasets", "cifar10", "n_classes"), 20, "datasets.cifar10.n_classes: 10 was expected"),
+        (("seeds",), [True], "True is not of type 'integer'"),
+        (("evaluation", "batch_size"), 2, "evaluation.batch_size: 2 is less than"),
         (("datasets", "cifar10", "stand_in", "source"), "letters", "stand_in.source"),
     ],
 )
@@ -143,6 +148,9 @@ def test_a_run_survives_json_and_a_run_json_file(tmp_path):
     [
         (lambda d: d.pop("momentum"), "key 'momentum' is missing"),
         (lambda d: d.update(momentun=0.9), "key 'momentun' is unknown"),
+        (lambda d: d.update(model="vgg"), "model: 'vgg' is not one of"),
+        (lambda d: d.update(stem="cifra"), "stem: 'cifra' is not one of"),
+        (lambda d: d.update(batchnorm_statistics="batch"), "batchnorm_statistics: 'batch'"),
     ],
 )
 def test_settings_of_a_run_have_no_defaults(change, message):
@@ -160,13 +168,33 @@ def test_settings_that_are_no_json_are_refused(tmp_path):
 
 def test_the_schema_names_the_choices_that_the_code_has():
     evaluation = SCHEMA["properties"]["evaluation"]["properties"]
-    assert evaluation["batchnorm_statistics"]["enum"] == list(STATISTICS)
-    assert set(SCHEMA["properties"]["models"]["properties"]) == set(MODELS) == set(N_LAYERS)
+    assert evaluation["batchnorm_statistics"]["enum"] == list(CHOICES["batchnorm_statistics"])
+    assert SCHEMA["$defs"]["model"]["properties"]["stem"]["enum"] == list(CHOICES["stem"])
+    assert list(SCHEMA["properties"]["models"]["properties"]) == list(CHOICES["model"])
+    assert set(CHOICES["model"]) == set(MODELS) == set(N_LAYERS)
 
 
 def test_the_note_says_stand_in_scale_width_and_seeds(config):
-    assert describe_scale(config, "cifar10") == (
-        "Handwritten digits (stand-in for CIFAR-10); scale quick, width 0.25; 1 seed"
+    expected = (
+        "Handwritten digits (stand-in for CIFAR-10); scale quick; models of width 0.25; 1 seed"
     )
-    paper = copy.deepcopy(read("paper"))
-    assert describe_scale(paper, "cifar10") == "CIFAR-10; scale paper; 3 seeds"
+    assert describe_figure(config, "figure2") == describe_all(config) == expected
+    config["models"]["resnet34"]["width"] = 1
+    assert "mobilenet_v1 of width 0.25, resnet34 of width 1;" in describe_figure(config, "figure2")
+    paper = describe_figure(read("paper"), "figure4")
+    assert paper == "CIFAR-10; scale paper; models of width 1; 3 seeds"
+
+
+def test_a_figure_that_would_average_over_different_settings_is_refused(config):
+    changed = copy.deepcopy(config)
+    changed["figures"]["figure4"]["panels"][1]["classes_per_client"] = [8]
+    with pytest.raises(InputError, match=r"figure4: .* one value of classes_per_client.*\[4, 8\]"):
+        check_config(changed, SCHEMA, "quick.yaml")
+    changed = copy.deepcopy(config)
+    changed["figures"]["figure2"]["panels"][0]["personalization_layers"] = [0, 1, 2]
+    with pytest.raises(InputError, match=r"figure2: .* besides 0, not of \[1, 2\]"):
+        check_config(changed, SCHEMA, "quick.yaml")
+    changed = copy.deepcopy(config)
+    changed["figures"]["figure2"]["panels"] *= 2
+    with pytest.raises(InputError, match=r"figure2\.panels: two panels of one model"):
+        check_config(changed, SCHEMA, "quick.yaml")

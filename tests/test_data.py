@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_pixels_and_labels_come_through_unchanged(folder):
-    dataset = read_parquet_dataset(folder, n_classes=10, image_size=32)
+    dataset = read_parquet_dataset(folder, n_classes=10)
     expected = {image.tobytes(): label % 10 for label, image in enumerate(random_images(30)[:20])}
     assert dataset.train.images.shape == (20, 3, 32, 32)
     found = {
@@ -65,7 +65,7 @@ def test_webp_and_fine_labels_are_read_too(tmp_path):
     for split in ("train", "test"):
         path = tmp_path / f"{split}-00000-of-00001.parquet"
         write_parquet(path, images, [0, 99, 1, 2], column="fine_label", kind="WEBP")
-    dataset = read_parquet_dataset(tmp_path, n_classes=100, image_size=32)
+    dataset = read_parquet_dataset(tmp_path, n_classes=100)
     assert sorted(dataset.train.labels.tolist()) == [0, 1, 2, 99]
     pixels = {image.tobytes() for image in dataset.train.images}
     assert pixels == {image.transpose(2, 0, 1).tobytes() for image in images}
@@ -76,7 +76,7 @@ def test_order_of_rows_and_files_does_not_matter(folder, tmp_path_factory):
     images, labels = random_images(30), np.arange(30) % 10
     write_parquet(other / "train-0.parquet", images[:20][::-1], labels[:20][::-1], kind="WEBP")
     write_parquet(other / "test-0.parquet", images[20:], labels[20:])
-    one, two = (read_parquet_dataset(f, 10, 32) for f in (folder, other))
+    one, two = (read_parquet_dataset(f, 10) for f in (folder, other))
     assert np.array_equal(one.train.images, two.train.images)
     assert np.array_equal(one.train.labels, two.train.labels)
     assert describe_dataset(one)["content_sha256"] == describe_dataset(two)["content_sha256"]
@@ -144,6 +144,27 @@ def _replace_column(folder):
     write_parquet(folder / "test-00000-of-00001.parquet", random_images(2), [0, 1], "klass")
 
 
+def _write_table(folder, **columns):
+    pq.write_table(pa.table(columns), folder / "test-00000-of-00001.parquet")
+
+
+def _plain_bytes(folder):
+    _write_table(folder, img=[b"abc"], label=[0])
+
+
+def _null_image(folder):
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    _write_table(folder, img=pa.array([None], type=kind), label=[0])
+
+
+def _text_labels(folder):
+    _write_table(folder, img=[{"bytes": b"", "path": ""}], label=["cat"])
+
+
+def _null_label(folder):
+    _write_table(folder, img=[{"bytes": b"", "path": ""}] * 2, label=[1, None])
+
+
 def _truncate(folder):
     path = folder / "test-00000-of-00001.parquet"
     path.write_bytes(path.read_bytes()[:-100])
@@ -167,6 +188,10 @@ def _missing_split(folder):
 
 BAD_INPUT = {
     _replace_column: "test-00000-of-00001.parquet: columns ['img', 'klass']",
+    _plain_bytes: "but 'img' with 'bytes' in it",
+    _null_image: "row 0: the image does not decode",
+    _text_labels: "'label' is of type string with 0 blanks",
+    _null_label: "'label' is of type int64 with 1 blanks",
     _truncate: "test-00000-of-00001.parquet: not a whole parquet file",
     _label_out_of_range: "test-00000-of-00001.parquet: row 1 has label 10, not in 0 … 9",
     _broken_image: "test-00000-of-00001.parquet: row 0: the image does not decode",
@@ -179,7 +204,7 @@ BAD_INPUT = {
 def test_bad_parquet_files_are_refused_by_name(folder, spoil):
     spoil(folder)
     with pytest.raises(InputError) as error:
-        read_parquet_dataset(folder, n_classes=10, image_size=32)
+        read_parquet_dataset(folder, n_classes=10)
     assert BAD_INPUT[spoil] in str(error.value)
     assert str(folder) in str(error.value)
     assert "\n" not in str(error.value)
@@ -219,7 +244,7 @@ CIFAR10 = REPOSITORY / "data/raw/cifar10"
 
 @pytest.mark.skipif(not CIFAR10.exists(), reason="real CIFAR-10 is not in data/raw (make raw)")
 def test_real_cifar10_has_its_published_statistics():
-    dataset = prepare_dataset(None, CIFAR10, n_classes=10, image_size=32)
+    dataset = prepare_dataset(None, CIFAR10, n_classes=10)
     assert np.bincount(dataset.train.labels).tolist() == [5000] * 10
     assert np.bincount(dataset.test.labels).tolist() == [1000] * 10
     np.testing.assert_allclose(dataset.mean, [0.4914, 0.4822, 0.4465], atol=1e-4)

@@ -5,9 +5,11 @@ import torch
 from conftest import build, random_samples, start
 from fedper.evaluate import evaluate_client, evaluate_round, reestimate_statistics, score
 from fedper.federated import server_round
-from fedper.run import STATISTICS
+from fedper.run import CHOICES
 from torch import nn
 from torch.nn.functional import cross_entropy
+
+STATISTICS = CHOICES["batchnorm_statistics"]
 
 
 def trained(run):

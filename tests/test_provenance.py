@@ -1,9 +1,13 @@
 """What counts as a change of the training code."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 from conftest import REPOSITORY
+from fedper.imports import modules_of
 from fedper.provenance import CODE_SHA256, TRAINING_CODE, code_digest, without_comments
 
 SOURCE = '''"""A module."""
@@ -36,8 +40,17 @@ def test_a_change_of_the_code_counts():
     assert without_comments(changed) != without_comments(SOURCE)
 
 
-def test_the_digest_is_taken_before_anything_can_change():
-    assert code_digest() == CODE_SHA256
+def test_the_digest_is_of_the_code_that_was_there_when_the_process_started(tmp_path):
+    copy = tmp_path / "scripts"
+    shutil.copytree(REPOSITORY / "scripts", copy)
+    script = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); "
+        "import fedper.record as record; path = Path(record.__file__).with_name('evaluate.py'); "
+        "path.write_text(path.read_text() + 'changed = True\\n'); print(record.CODE_SHA256)"
+    )
+    command = [sys.executable, "-c", script, str(copy)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert output.strip() == code_digest() == CODE_SHA256
 
 
 def test_the_training_code_is_all_that_a_training_run_imports():
@@ -49,3 +62,19 @@ def test_the_training_code_is_all_that_a_training_run_imports():
     output = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
     imported = {path.split("/fedper/", 1)[1] for path in output.stdout.split()}
     assert imported - {"data/__init__.py"} == set(TRAINING_CODE)
+
+
+@pytest.mark.parametrize(
+    "script", ["fetch", "partition", "train", "figure", "figure_partition", "table"]
+)
+def test_the_modules_of_a_script_are_those_that_it_imports_when_run(script):
+    code = (
+        f"import sys; sys.path.insert(0, 'scripts'); import {script}; "
+        "print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('fedper.')))"
+    )
+    command = [sys.executable, "-c", code]
+    output = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    imported = {Path(path).resolve() for path in output.stdout.split()}
+    imported = {path for path in imported if path.name != "__init__.py"}
+    found = modules_of(REPOSITORY / f"scripts/{script}.py")
+    assert {path.resolve() for path in found} == imported

@@ -1,6 +1,7 @@
 """Figures and tables against histories whose truth is known."""
 
 import json
+import re
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -8,8 +9,10 @@ import pandas as pd
 import pytest
 from conftest import RUN
 from fedper.errors import InputError
-from fedper.figures import draw_depths, draw_methods, draw_partitions, save_figure
+from fedper.figures import draw_depths, draw_methods
 from fedper.partition import draw_partition
+from fedper.partition_map import draw_partitions
+from fedper.plotting import save_figure
 from fedper.results import last_round, mean_over_clients, read_clients
 from fedper.tables import final_accuracy, save_table1
 from PIL import Image
@@ -89,15 +92,17 @@ def test_the_last_round_is_reported_and_not_the_best(tmp_path):
 
 def test_the_table_is_written_three_times_with_its_data_and_scale(folders, tmp_path):
     table = final_accuracy(read_clients(folders))
-    save_table1(table, "CIFAR-10; scale test; 2 seeds", tmp_path / "table1")
+    save_table1(table, "CIFAR-10, 30 % of it; scale test; 2 seeds", tmp_path / "table1")
     read = pd.read_csv(tmp_path / "table1.csv")
     pd.testing.assert_frame_equal(read, table, check_dtype=False)
     markdown, latex = ((tmp_path / f"table1.{suffix}").read_text() for suffix in ("md", "tex"))
+    assert "CIFAR-10, 30 % of it; scale test; 2 seeds" in markdown
+    assert r"CIFAR-10, 30 \% of it; scale test; 2 seeds" in latex
     for text in (markdown, latex):
-        assert "CIFAR-10; scale test; 2 seeds" in text
         assert "0.850 ± 0.071" in text
     assert r"\toprule" in latex
-    assert r"K\_P" in latex
+    assert "$K_P$" in latex
+    assert "%" not in re.sub(r"(?m)^%.*$", "", latex).replace(r"\%", "")
 
 
 @pytest.mark.parametrize("draw", [draw_methods, draw_depths])
@@ -118,6 +123,7 @@ def test_figures_have_a_panel_a_model_a_line_a_key_and_say_what_they_show(folder
         for line in ax.lines:
             assert line.is_dashed() == line.get_label().startswith("FedAvg")
     words = figure.get_supxlabel().replace("\n", " ")
+    assert ("k = 4" if draw is draw_depths else "FedPer: $K_P$ = 2") in words
     assert "CIFAR-10; scale test; 2 seeds" in words
     assert "± 1 sd over 2 seeds" in words
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, RUN
 from fedper.data.dataset import save_dataset
-from fedper.partition import draw_partition, write_partition
+from fedper.partition import draw_partition, read_partition, write_partition
 
-SMALL = replace(RUN, n_clients=5, model="mobilenet_v1", local_epochs=1, batch_size=8)
+SMALL = replace(RUN, n_clients=5, model="mobilenet_v1", local_epochs=1, batch_size=8, seed=0)
 
 
 def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess:
@@ -32,14 +32,17 @@ def inputs(small_dataset, tmp_path) -> Path:
     """A folder with a prepared data set and a partition of it."""
     save_dataset(small_dataset, tmp_path / "data.safetensors")
     train, test = small_dataset.train.labels, small_dataset.test.labels
-    write_partition(draw_partition(train, test, 10, 5, 4, 20, 20, 0), tmp_path / "partition.json")
+    for seed in (0, 1):
+        partition = draw_partition(train, test, 10, 5, 4, 20, 20, seed)
+        write_partition(partition, tmp_path / f"partition{seed}.json")
     return tmp_path
 
 
 def train(inputs: Path, run, out: str) -> subprocess.CompletedProcess:
     return run_script(
         "train.py", "--run", run.to_json(), "--data", inputs / "data.safetensors",
-        "--partition", inputs / "partition.json", "--device", "cpu", "--out", inputs / out,
+        "--partition", inputs / f"partition{run.seed}.json", "--device", "cpu",
+        "--out", inputs / out,
     )  # fmt: skip
 
 
@@ -76,7 +79,7 @@ def test_a_run_says_what_it_was_and_can_be_repeated_from_that(inputs):
 
     repeated = run_script(
         "train.py", "--run", inputs / "first/run.json", "--data", inputs / "data.safetensors",
-        "--partition", inputs / "partition.json", "--device", "cpu", "--out", inputs / "second",
+        "--partition", inputs / "partition0.json", "--device", "cpu", "--out", inputs / "second",
     )  # fmt: skip
     assert repeated.returncode == 0, repeated.stderr
     assert (inputs / "first/history.csv").read_bytes() == (
@@ -91,22 +94,29 @@ def test_too_many_personal_layers_are_refused(inputs):
 
 
 def test_a_client_with_one_sample_is_refused(inputs):
-    partition = json.loads((inputs / "partition.json").read_text())
+    partition = json.loads((inputs / "partition0.json").read_text())
     partition["clients"][2]["train"] = [0]
-    (inputs / "partition.json").write_text(json.dumps(partition))
+    (inputs / "partition0.json").write_text(json.dumps(partition))
     assert_one_clear_line(train(inputs, SMALL, "out"), "fewer than 2 training samples")
 
 
+@pytest.mark.parametrize("change", [{"seed": 1}, {"classes_per_client": 8}, {"n_clients": 10}])
+def test_a_partition_of_other_settings_is_refused(inputs, change):
+    write_partition(read_partition(inputs / "partition0.json"), inputs / "partition1.json")
+    result = train(inputs, replace(SMALL, **change), "out")
+    assert_one_clear_line(result, "the partition is for seed 0, classes_per_client 4 and 5 clients")
+
+
 def test_missing_inputs_are_refused_by_name(inputs):
-    (inputs / "partition.json").unlink()
-    assert_one_clear_line(train(inputs, SMALL, "out"), "partition.json", "run the pipeline again")
+    (inputs / "partition0.json").unlink()
+    assert_one_clear_line(train(inputs, SMALL, "out"), "partition0.json", "run the pipeline again")
     (inputs / "data.safetensors").unlink()
     assert_one_clear_line(train(inputs, SMALL, "out"), "data.safetensors", "prepare the data again")
 
 
 def fetch(folder: Path, out: Path) -> subprocess.CompletedProcess:
     return run_script(
-        "fetch.py", "--folder", folder, "--n-classes", 10, "--image-size", 32,
+        "fetch.py", "--folder", folder, "--n-classes", 10,
         "--out", out / "d.safetensors", "--about", out / "d.json",
     )  # fmt: skip
 
@@ -139,6 +149,6 @@ def test_cuda_where_there_is_none_is_refused(inputs):
         pytest.skip("this machine has CUDA")
     result = run_script(
         "train.py", "--run", SMALL.to_json(), "--data", inputs / "data.safetensors",
-        "--partition", inputs / "partition.json", "--device", "cuda", "--out", inputs / "out",
+        "--partition", inputs / "partition0.json", "--device", "cuda", "--out", inputs / "out",
     )  # fmt: skip
     assert_one_clear_line(result, "device: 'cuda' asked for", "use 'auto'")

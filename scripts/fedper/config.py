@@ -1,12 +1,28 @@
 """The configuration of one scale: its check, and the runs that it asks for."""
 
+import math
 from itertools import product
 
 from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
 
 from fedper.errors import InputError
 from fedper.models import N_LAYERS
 from fedper.run import Run
+
+FIXED = {"figure2": "personalization_layers", "figure4": "classes_per_client"}
+"""The setting that each figure of the paper holds fixed; its lines are told apart by the other."""
+
+StrictValidator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {
+            "integer": lambda _, value: type(value) is int,
+            "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
+        }
+    ),
+)
+"""JSON Schema, but 10.0 is no integer, and NaN and infinity are no numbers."""
 
 
 def check_config(config: dict, schema: dict, source: str) -> None:
@@ -14,7 +30,8 @@ def check_config(config: dict, schema: dict, source: str) -> None:
 
     ``source`` is what the message calls the configuration, usually its file.
     """
-    errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda e: list(e.path))
+    errors = StrictValidator(schema).iter_errors(config)
+    errors = sorted(errors, key=lambda error: list(map(str, error.path)))
     if errors:
         raise InputError(f"{source}: {_describe(errors[0])}")
     for name, figure in config["figures"].items():
@@ -42,13 +59,22 @@ def describe_data(config: dict, dataset: str) -> str:
     return f"{config['datasets'][dataset]['title']}; scale {config['scale']}"
 
 
-def describe_scale(config: dict, dataset: str) -> str:
-    """Say in one line what a figure or table shows: data, scale, narrower models, seeds."""
-    widths = sorted({model["width"] for model in config["models"].values()})
-    narrower = "" if widths == [1.0] else f", width {'/'.join(f'{w:g}' for w in widths)}"
+def describe_figure(config: dict, figure: str) -> str:
+    """Say in one line what a figure shows: data, scale, width of its models, seeds."""
+    settings = config["figures"][figure]
+    widths = {p["model"]: config["models"][p["model"]]["width"] for p in settings["panels"]}
+    if len(set(widths.values())) == 1:
+        width = f"models of width {next(iter(widths.values())):g}"
+    else:
+        width = ", ".join(f"{model} of width {value:g}" for model, value in widths.items())
     n_seeds = len(config["seeds"])
     seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
-    return f"{describe_data(config, dataset)}{narrower}; {seeds}"
+    return f"{describe_data(config, settings['dataset'])}; {width}; {seeds}"
+
+
+def describe_all(config: dict) -> str:
+    """Say what a table over all figures' runs shows."""
+    return ". ".join(dict.fromkeys(describe_figure(config, name) for name in config["figures"]))
 
 
 def _run(config: dict, dataset: str, model: str, k: int, k_p: int, seed: int) -> Run:
@@ -81,29 +107,43 @@ def _check_figure(config: dict, name: str, figure: dict, source: str) -> None:
     where = f"{source}: figures.{name}"
     if figure["dataset"] not in config["datasets"]:
         raise InputError(f"{where}.dataset: '{figure['dataset']}' is not under 'datasets'")
-    data = config["datasets"][figure["dataset"]]
+    models = [panel["model"] for panel in figure["panels"]]
+    if len(set(models)) < len(models):
+        raise InputError(f"{where}.panels: two panels of one model; join their lists")
     for index, panel in enumerate(figure["panels"]):
-        here = f"{where}.panels.{index}"
-        if panel["model"] not in config["models"]:
-            raise InputError(f"{here}.model: '{panel['model']}' is not under 'models'")
-        for k in panel["classes_per_client"]:
-            if k > data["n_classes"]:
-                raise InputError(
-                    f"{here}.classes_per_client: {k} is more than the {data['n_classes']} "
-                    f"classes of {figure['dataset']}"
-                )
-            if data["n_clients"] * k % data["n_classes"]:
-                raise InputError(
-                    f"{here}.classes_per_client: {data['n_clients']} clients x {k} classes is "
-                    f"not a multiple of {data['n_classes']}, so no partition is balanced"
-                )
-        n_layers = N_LAYERS[panel["model"]]
-        for k_p in panel["personalization_layers"]:
-            if k_p > n_layers:
-                raise InputError(
-                    f"{here}.personalization_layers: {k_p} is more than the {n_layers} layers "
-                    f"of {panel['model']}"
-                )
+        _check_panel(config, panel, figure["dataset"], f"{where}.panels.{index}")
+    key = FIXED[name]
+    values = {value for panel in figure["panels"] for value in panel[key]}
+    if key == "personalization_layers":
+        values -= {0}  # FedAvg, which the figure compares with
+    if len(values) != 1:
+        raise InputError(
+            f"{where}: this figure compares runs of one value of {key}"
+            f"{' besides 0' if key == 'personalization_layers' else ''}, not of {sorted(values)}"
+        )
+
+
+def _check_panel(config: dict, panel: dict, dataset: str, where: str) -> None:
+    if panel["model"] not in config["models"]:
+        raise InputError(f"{where}.model: '{panel['model']}' is not under 'models'")
+    n_clients, n_classes = (config["datasets"][dataset][key] for key in ("n_clients", "n_classes"))
+    for k in panel["classes_per_client"]:
+        if k > n_classes:
+            raise InputError(
+                f"{where}.classes_per_client: {k} is more than the {n_classes} classes of {dataset}"
+            )
+        if n_clients * k % n_classes:
+            raise InputError(
+                f"{where}.classes_per_client: {n_clients} clients x {k} classes is not a "
+                f"multiple of {n_classes}, so no partition is balanced"
+            )
+    n_layers = N_LAYERS[panel["model"]]
+    for k_p in panel["personalization_layers"]:
+        if k_p > n_layers:
+            raise InputError(
+                f"{where}.personalization_layers: {k_p} is more than the {n_layers} layers "
+                f"of {panel['model']}"
+            )
 
 
 def _describe(error: ValidationError) -> str:

@@ -132,7 +132,7 @@ def aggregate(messages: Iterable[Message]) -> State:
     """W_B ← Σ_j γ_j W_B,j with γ_j = n_j / Σ n_j, over weights and BatchNorm buffers alike.
 
     Messages are summed in float64 as they arrive, so memory does not grow with the number of
-    clients, and their order does not show in the result. Counters (int64) are rounded.
+    clients, and their order hardly ever shows in the float32 result. Counters (int64) are rounded.
     """
     total: State = {}
     dtypes: dict[str, torch.dtype] = {}

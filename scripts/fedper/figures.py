@@ -1,119 +1,55 @@
-"""The paper's figures: accuracy over rounds, a panel a model; and who holds which samples."""
+"""The paper's figures of accuracy over rounds, a panel a model."""
 
-import textwrap
-from pathlib import Path
+from itertools import cycle
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.ticker import MaxNLocator
 
-from fedper.files import atomic
-from fedper.partition import Partition
+from fedper.plotting import COLUMN_WIDTH, STYLE, write_note
 from fedper.results import MODEL_TITLES, last_round
-
-COLUMN_WIDTH = 3.5
-"""Width of a journal's column, in inches; figures are drawn at that size, with 7-8 pt type."""
-
-STYLE = {
-    "font.size": 7.5,
-    "axes.titlesize": 8,
-    "axes.labelsize": 8,
-    "legend.fontsize": 7,
-    "lines.linewidth": 1.3,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.3,
-    "legend.frameon": False,
-    "savefig.dpi": 300,
-}
 
 
 def draw_methods(curves: pd.DataFrame, note: str) -> Figure:
     """Figures 2 and 3: FedAvg (dashed) against FedPer (solid), a colour for each k.
 
-    curves: one row for each run and round, as of :func:`fedper.results.mean_over_clients`.
+    curves: one row for each run and round, as of :func:`fedper.results.mean_over_clients`; all
+    runs of FedPer have one K_P.
     """
     ks = sorted(curves["classes_per_client"].unique())
-    colours = dict(zip(ks, sns.color_palette("colorblind", len(ks)), strict=True))
-    markers = dict(zip(ks, "osD^vP", strict=False))
     lines = {}
-    for method, dashes in (("FedPer", "-"), ("FedAvg", "--")):
-        for k in ks:
-            look = {"color": colours[k], "linestyle": dashes, "marker": markers[k]}
-            lines[method, k] = (f"{method}, k = {k}", look)
-    keys = pd.Series(
-        list(zip(curves["method"], curves["classes_per_client"], strict=True)), index=curves.index
+    for k, colour, marker in zip(ks, cycle(sns.color_palette("colorblind")), cycle("osD^vPX")):
+        look = {"color": colour, "marker": marker}
+        lines["FedPer", k] = (f"FedPer, k = {k}", {**look, "linestyle": "-"})
+        lines["FedAvg", k] = (f"FedAvg, k = {k}", {**look, "linestyle": "--"})
+    pairs = zip(curves["method"], curves["classes_per_client"], strict=True)
+    (k_p,) = set(curves["personalization_layers"]) - {0}
+    return _draw_panels(
+        curves, pd.Series(list(pairs), curves.index), lines, f"FedPer: $K_P$ = {k_p}. {note}"
     )
-    return _draw_panels(curves, keys, lines, note)
 
 
 def draw_depths(curves: pd.DataFrame, note: str) -> Figure:
-    """Figures 4 and 5: FedPer with each K_P (solid), and FedAvg (dashed)."""
-    depths = sorted(curves["personalization_layers"].unique())
-    colours = sns.color_palette("colorblind", len(depths))
-    lines = {}
-    for depth, colour, marker in zip(depths, colours, "osD^vPX", strict=False):
-        name = "FedAvg" if depth == 0 else f"FedPer, $K_P$ = {depth}"
-        dashes = "--" if depth == 0 else "-"
-        look = {"color": "black" if depth == 0 else colour, "linestyle": dashes, "marker": marker}
-        lines[depth] = (name, look)
-    return _draw_panels(curves, curves["personalization_layers"], lines, note)
+    """Figures 4 and 5: FedPer with each K_P (solid), and FedAvg (dashed).
+
+    curves: as for :func:`draw_methods`; all runs have one k.
+    """
+    depths = sorted(set(curves["personalization_layers"]) - {0})
+    lines = {0: ("FedAvg", {"color": "black", "marker": "o", "linestyle": "--"})}
+    for depth, colour, marker in zip(
+        depths, cycle(sns.color_palette("colorblind")), cycle("sD^vPX")
+    ):
+        look = {"color": colour, "marker": marker, "linestyle": "-"}
+        lines[depth] = (f"FedPer, $K_P$ = {depth}", look)
+    (k,) = set(curves["classes_per_client"])
+    return _draw_panels(curves, curves["personalization_layers"], lines, f"k = {k}. {note}")
 
 
 DRAW = {"figure2": draw_methods, "figure4": draw_depths}
 """How each figure of the paper is drawn."""
-
-
-def draw_partitions(partitions: list[Partition], labels: NDArray[np.int64], note: str) -> Figure:
-    """Draw training samples per client and class, a panel for each partition, on one colour scale.
-
-    labels: int64 [n], of the data set's training split.
-    """
-    n_classes = int(labels.max()) + 1
-    counts = [
-        np.stack([np.bincount(labels[client.train], minlength=n_classes) for client in p.clients])
-        for p in partitions
-    ]
-    annotate = n_classes <= 10
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 1.9 * len(partitions) + 0.3), layout="constrained")
-        axes = figure.subplots(len(partitions), squeeze=False, sharex=True)[:, 0]
-        for ax, partition, samples in zip(axes, partitions, counts, strict=True):
-            sns.heatmap(
-                samples,
-                ax=ax,
-                mask=samples == 0,
-                cmap="crest",
-                vmin=0,
-                vmax=max(samples.max() for samples in counts),
-                cbar=False,
-                annot=annotate,
-                fmt="d",
-                annot_kws={"size": 5.5},
-                linewidths=0.4 if annotate else 0,
-            )
-            ax.grid(False)
-            ax.set(title=f"k = {partition.classes_per_client}", ylabel="client")
-            ax.tick_params(axis="y", rotation=0)
-        axes[-1].set_xlabel("class")
-        colours = axes[0].collections[0]
-        figure.colorbar(colours, ax=list(axes), label="training samples", aspect=40)
-        _write_note(figure, f"Blank: none. {note}.")
-    return figure
-
-
-def save_figure(figure: Figure, stem: Path) -> None:
-    """Write ``stem``.pdf and ``stem``.png, the same bytes for the same figure."""
-    with mpl.rc_context(STYLE):
-        with atomic(stem.with_suffix(".pdf")) as path:
-            figure.savefig(path, metadata={"CreationDate": None})
-        with atomic(stem.with_suffix(".png")) as path:
-            figure.savefig(path)
 
 
 def _draw_panels(
@@ -132,9 +68,10 @@ def _draw_panels(
                 _draw_line(ax, curves[here & (keys == key)], label, look)
             ax.set(title=f"({letter}) {MODEL_TITLES[model]}", ylabel="test accuracy", ylim=(0, 1))
             ax.set_xlabel("global round" if ax is axes[-1] else "")
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=2.6)
         band = f" Bands: ± 1 sd over {n_seeds} seeds." if n_seeds > 1 else ""
-        _write_note(figure, f"Mean over clients. {note}.{band}")
+        write_note(figure, f"Mean over clients; {note}.{band}")
     return figure
 
 
@@ -158,7 +95,3 @@ def _by_last_accuracy(curves: pd.DataFrame, keys: pd.Series) -> list:
     """Order keys as their lines end, best first, so that the legend follows the lines."""
     ends = last_round(curves)
     return list(ends["accuracy"].groupby(keys[ends.index]).mean().sort_values().index[::-1])
-
-
-def _write_note(figure: Figure, note: str) -> None:
-    figure.supxlabel(textwrap.fill(note, 72), fontsize=6.5, color="0.35", x=0.02, ha="left")

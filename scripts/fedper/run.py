@@ -7,8 +7,12 @@ from pathlib import Path
 
 from fedper.errors import InputError
 
-STATISTICS = ("reestimated", "averaged", "own")
-"""What BatchNorm can use at evaluation; see :func:`fedper.evaluate.evaluate`."""
+CHOICES = {
+    "model": ("mobilenet_v1", "resnet34"),
+    "stem": ("imagenet", "cifar"),
+    "batchnorm_statistics": ("reestimated", "averaged", "own"),
+}
+"""The values that a named setting can have; see fedper.models and fedper.evaluate."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,9 @@ class Run:
     classes_per_client       k
     train_images_per_class   training images of a class that all its holders share between them
     test_images_per_class    the same for the test split
-    model                    "mobilenet_v1" or "resnet34"
+    model                    see CHOICES
     width                    multiplies the model's channel counts
-    stem                     "imagenet" or "cifar", see fedper.models
+    stem                     see CHOICES and fedper.models
     personalization_layers   K_P; 0 is FedAvg, all layers is training alone
     rounds                   global rounds
     local_epochs             e
@@ -31,7 +35,7 @@ class Run:
     learning_rate            η, constant
     momentum                 of SGD; starts from zero in every round
     weight_decay             of SGD
-    batchnorm_statistics     one of STATISTICS
+    batchnorm_statistics     see CHOICES and fedper.evaluate
     evaluation_batch_size    largest batch of a forward pass without gradients
     threads                  CPU threads; a result changes in its last bits with them
     seed                     of partition, initialisation and batches
@@ -85,7 +89,7 @@ class Run:
     def from_json(cls, text_or_path: str) -> "Run":
         """Read settings from JSON, or from the ``run.json`` of an earlier run.
 
-        Raises InputError if it cannot be read, or a key is missing or unknown.
+        Raises InputError if it cannot be read, a key is missing or unknown, or a name is.
         """
         source = "the settings" if text_or_path.lstrip().startswith("{") else text_or_path
         try:
@@ -98,4 +102,7 @@ class Run:
         for key in sorted(names ^ values.keys()):
             wrong = "missing" if key in names else "unknown"
             raise InputError(f"{source}: key '{key}' is {wrong}")
+        for key, choices in CHOICES.items():
+            if values[key] not in choices:
+                raise InputError(f"{source}: {key}: '{values[key]}' is not one of {choices}")
         return cls(**values)

@@ -6,11 +6,19 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from fedper.data.dataset import Dataset, Split
 from fedper.errors import InputError
 from fedper.evaluate import Score, evaluate_round
-from fedper.federated import Client, Report, initial_base, initial_personal, server_round
+from fedper.federated import (
+    Client,
+    Report,
+    State,
+    initial_base,
+    initial_personal,
+    server_round,
+)
 from fedper.models import MODELS
 from fedper.partition import Partition
 from fedper.run import Run
@@ -27,29 +35,10 @@ def simulate(
     """Train one run on ``device``, and ``show`` a line a round.
 
     Returns the history (columns as in ``record.HISTORY_COLUMNS``, one row for each round and
-    client) and the timing (round, training_s, evaluation_s). Raises InputError if the model has
-    fewer layers than K_P, or a client too few training samples for BatchNorm.
+    client) and the timing (round, training_s, evaluation_s). Raises InputError as
+    :func:`set_up` does.
     """
-    model = MODELS[run.model](dataset.n_classes, run.width, run.stem)
-    if run.personalization_layers > len(model):
-        raise InputError(
-            f"personalization_layers: {run.personalization_layers}, "
-            f"but {run.model} has only {len(model)} layers"
-        )
-    model.to(device, memory_format=torch.channels_last)
-    base = initial_base(model, run)
-    clients = [
-        Client(
-            number,
-            train=to_samples(dataset, dataset.train, samples.train, device),
-            test=to_samples(dataset, dataset.test, samples.test, device),
-            personal=initial_personal(model, run, number),
-        )
-        for number, samples in enumerate(partition.clients)
-    ]
-    if min(len(client.train) for client in clients) < 2:
-        raise InputError("a client has fewer than 2 training samples; give it more")
-
+    model, base, clients = set_up(run, dataset, partition, device)
     history: list[dict] = []
     timing: list[dict] = []
     for round_ in range(1, run.rounds + 1):
@@ -65,6 +54,43 @@ def simulate(
         )
         show(_progress(run, round_, scores, timing))
     return pd.DataFrame(history), pd.DataFrame(timing)
+
+
+def set_up(
+    run: Run, dataset: Dataset, partition: Partition, device: torch.device
+) -> tuple[nn.Sequential, State, list[Client]]:
+    """Build the model, the initial base W_B, and all clients with their data and initial W_P_j.
+
+    Raises InputError if the partition was drawn for other settings, the model has fewer layers
+    than K_P, or a client too few training samples for BatchNorm.
+    """
+    drawn_for = (partition.seed, partition.classes_per_client, len(partition.clients))
+    if drawn_for != (run.seed, run.classes_per_client, run.n_clients):
+        raise InputError(
+            "the partition is for seed {}, classes_per_client {} and {} clients, "
+            "but the run is not; draw the partition of this run".format(*drawn_for)
+        )
+    model = MODELS[run.model](dataset.n_classes, run.width, run.stem)
+    if run.personalization_layers > len(model):
+        raise InputError(
+            f"personalization_layers: {run.personalization_layers}, "
+            f"but {run.model} has only {len(model)} layers"
+        )
+    # Weights are drawn on the CPU, so they are the same on every device.
+    model.to(memory_format=torch.channels_last)
+    base = initial_base(model, run)
+    clients = [
+        Client(
+            number,
+            train=to_samples(dataset, dataset.train, samples.train, device),
+            test=to_samples(dataset, dataset.test, samples.test, device),
+            personal=initial_personal(model, run, number),
+        )
+        for number, samples in enumerate(partition.clients)
+    ]
+    if min(len(client.train) for client in clients) < 2:
+        raise InputError("a client has fewer than 2 training samples; give it more")
+    return model.to(device), base, clients
 
 
 def to_samples(dataset: Dataset, split: Split, rows: list[int], device: torch.device) -> Samples:
@@ -94,8 +120,8 @@ def _row(round_: int, report: Report, score: Score) -> dict:
 def _progress(run: Run, round_: int, scores: list[Score], timing: list[dict]) -> str:
     accuracy = np.mean([score.n_correct / score.n_samples for score in scores])
     seconds = [row["training_s"] + row["evaluation_s"] for row in timing]
-    left = (run.rounds - round_) * np.mean(seconds)
+    minutes, rest = divmod(round((run.rounds - round_) * np.mean(seconds)), 60)
     return (
         f"{run.name}: round {round_}/{run.rounds}, accuracy {accuracy:.3f}, "
-        f"{seconds[-1]:.1f} s, {left / 60:.0f} min left"
+        f"{seconds[-1]:.1f} s, {minutes}:{rest:02d} min left"
     )

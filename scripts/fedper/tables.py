@@ -1,5 +1,6 @@
 """Table 1: accuracy in the last round, for every data set, model, k and method."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,14 @@ def save_table1(table: pd.DataFrame, note: str, stem: Path) -> None:
         "Spread: sd over clients. Worst: the client with the lowest accuracy."
     )
     markdown = shown.to_markdown(index=False, disable_numparse=True)
-    latex = shown.to_latex(
-        index=False, escape=True, caption=f"{caption} {explained}", label="tab:final-accuracy"
+    latex = shown.rename(columns={"K_P": "$K_P$"}).to_latex(
+        index=False,
+        caption=re.sub(r"([%&_#$])", r"\\\1", f"{caption} {explained}"),
+        label="tab:final-accuracy",
     )
     write_text(stem.with_suffix(".csv"), table.to_csv(index=False))
     write_text(stem.with_suffix(".md"), f"**Table 1.** {caption}\n\n{markdown}\n\n{explained}\n")
-    write_text(stem.with_suffix(".tex"), latex)
+    write_text(stem.with_suffix(".tex"), f"% needs \\usepackage{{booktabs}}\n{latex}")
 
 
 def _readable(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Checked configuration, the runs and files it asks for, and helpers of the rules."""
 
+import hashlib
 import json
 import os
 import sys
@@ -8,19 +9,23 @@ from pathlib import Path
 import torch
 import yaml
 
-from fedper.config import (
-    all_runs,
-    check_config,
-    describe_data,
-    describe_scale,
-    figure_runs,
-)
-from fedper.errors import InputError
-from fedper.provenance import CODE_SHA256
-
 REPOSITORY = Path(str(workflow.current_basedir)).parents[1]
 SCRIPTS = Path(os.path.relpath(REPOSITORY / "scripts"))
 ENVIRONMENT = REPOSITORY / "environment.yml"
+
+# The package beside this workflow, whether or not one is installed: the scripts use it too.
+sys.path.insert(0, str(REPOSITORY / "scripts"))
+from fedper.config import (
+    all_runs,
+    check_config,
+    describe_all,
+    describe_data,
+    describe_figure,
+    figure_runs,
+)
+from fedper.errors import InputError
+from fedper.imports import modules_of
+from fedper.provenance import CODE_SHA256
 
 try:
     check_config(
@@ -28,7 +33,7 @@ try:
         yaml.safe_load(
             (REPOSITORY / "workflow/schemas/config.schema.yaml").read_text()
         ),
-        source=", ".join(map(str, workflow.configfiles)),
+        source=", ".join(map(os.path.relpath, workflow.configfiles)),
     )
 except InputError as error:
     sys.exit(f"error: {error}")
@@ -43,7 +48,8 @@ FIGURES = expand(
     f"{RESULTS}/figures/{{figure}}.{{suffix}}",
     figure=config["figures"],
     suffix=["pdf", "png", "csv"],
-) + expand(
+)
+PARTITION_FIGURES = expand(
     f"{RESULTS}/figures/partition-{{dataset}}.{{suffix}}",
     dataset=config["datasets"],
     suffix=["pdf", "png"],
@@ -67,16 +73,22 @@ def raw_files(dataset):
 
 
 def prepared_name(dataset):
-    """What a data set is called under data/prepared: a stand-in never has the real one's name."""
+    """What a data set is called under data/prepared.
+
+    A stand-in never has the real one's name, and other settings of it are other files.
+    """
     stand_in = config["datasets"][dataset]["stand_in"]
-    return f"{dataset}-{stand_in['source']}" if stand_in else dataset
+    if stand_in is None:
+        return dataset
+    settings = json.dumps(stand_in, sort_keys=True).encode()
+    return f"{dataset}-{stand_in['source']}-{hashlib.sha256(settings).hexdigest()[:8]}"
 
 
 def prepared(dataset, suffix="safetensors"):
     """A data set in canonical form, or (json) its description with a hash of its content.
 
-    Rules take the large file as ancient() and the description as what triggers a rerun: data
-    that were prepared again and came out the same retrain nothing.
+    Rules take the large file as ancient() and the description as what triggers a rerun: once
+    data are prepared again and came out the same, nothing is trained again.
     """
     return f"data/prepared/{prepared_name(dataset)}.{suffix}"
 
@@ -98,11 +110,6 @@ def files_of(runs):
 def folders_of(runs):
     """The folders of some runs."""
     return [f"{RESULTS}/runs/{run.name}" for run in runs]
-
-
-def notes():
-    """What figures and tables over all data sets show."""
-    return "; ".join(describe_scale(config, dataset) for dataset in config["datasets"])
 
 
 def first_partitions(dataset):

@@ -6,10 +6,7 @@ DATASET_OF = {prepared_name(dataset): dataset for dataset in config["datasets"]}
 rule prepare:
     input:
         script=SCRIPTS / "fetch.py",
-        code=expand(
-            f"{SCRIPTS}/fedper/data/{{module}}.py",
-            module=["dataset", "digits", "parquet", "sources"],
-        ),
+        code=modules_of(SCRIPTS / "fetch.py"),
         raw=lambda w: raw_files(DATASET_OF[w.prepared]),
     output:
         data="data/prepared/{prepared}.safetensors",
@@ -24,17 +21,15 @@ rule prepare:
             config["datasets"][DATASET_OF[w.prepared]]["stand_in"]
         ),
         n_classes=lambda w: config["datasets"][DATASET_OF[w.prepared]]["n_classes"],
-        image_size=lambda w: config["datasets"][DATASET_OF[w.prepared]]["image_size"],
     shell:
         "python {input.script} --folder {params.folder:q} --stand-in {params.stand_in:q}"
-        " --n-classes {params.n_classes} --image-size {params.image_size}"
-        " --out {output.data} --about {output.about} 2>&1 | tee {log}"
+        " --n-classes {params.n_classes} --out {output.data} --about {output.about} 2>&1 | tee {log}"
 
 
 rule partition:
     input:
         script=SCRIPTS / "partition.py",
-        code=SCRIPTS / "fedper/partition.py",
+        code=modules_of(SCRIPTS / "partition.py"),
         data=lambda w: ancient(prepared(w.dataset)),
         about=lambda w: prepared(w.dataset, "json"),
     output:

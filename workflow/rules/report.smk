@@ -5,7 +5,7 @@ rule figure:
     input:
         files_of_runs=lambda w: files_of(figure_runs(config, w.figure)),
         script=SCRIPTS / "figure.py",
-        code=expand(f"{SCRIPTS}/fedper/{{module}}.py", module=["figures", "results"]),
+        code=modules_of(SCRIPTS / "figure.py"),
     output:
         pdf=f"{RESULTS}/figures/{{figure}}.pdf",
         png=report(
@@ -21,7 +21,7 @@ rule figure:
         ENVIRONMENT
     params:
         runs=lambda w: folders_of(figure_runs(config, w.figure)),
-        note=lambda w: describe_scale(config, config["figures"][w.figure]["dataset"]),
+        note=lambda w: describe_figure(config, w.figure),
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
         "python {input.script} {wildcards.figure} --runs {params.runs} --note {params.note:q}"
@@ -31,7 +31,7 @@ rule figure:
 rule figure_partition:
     input:
         script=SCRIPTS / "figure_partition.py",
-        code=expand(f"{SCRIPTS}/fedper/{{module}}.py", module=["figures", "partition"]),
+        code=modules_of(SCRIPTS / "figure_partition.py"),
         data=lambda w: ancient(prepared(w.dataset)),
         about=lambda w: prepared(w.dataset, "json"),
         partitions=lambda w: first_partitions(w.dataset),
@@ -59,7 +59,7 @@ rule table:
     input:
         files_of_runs=files_of(RUNS.values()),
         script=SCRIPTS / "table.py",
-        code=expand(f"{SCRIPTS}/fedper/{{module}}.py", module=["results", "tables"]),
+        code=modules_of(SCRIPTS / "table.py"),
     output:
         csv=f"{RESULTS}/tables/table1.csv",
         md=report(
@@ -75,7 +75,7 @@ rule table:
         ENVIRONMENT
     params:
         runs=folders_of(RUNS.values()),
-        note=notes(),
+        note=describe_all(config),
         stem=lambda w, output: Path(output.csv).with_suffix(""),
     shell:
         "python {input.script} --runs {params.runs} --note {params.note:q}"

@@ -18,9 +18,12 @@ from fedper.errors import InputError
 
 LABEL_COLUMNS = ("label", "fine_label")
 
+SIZE = 32
+"""Pixels a side of a CIFAR image."""
 
-def read_parquet_dataset(folder: Path, n_classes: int, image_size: int) -> Dataset:
-    """Read a folder of parquet files with RGB images of ``image_size`` pixels a side.
+
+def read_parquet_dataset(folder: Path, n_classes: int) -> Dataset:
+    """Read a folder of parquet files with RGB images of CIFAR's size.
 
     Raises InputError if a split has no file, a file is broken or has other columns, a label is
     not in 0 … n_classes - 1, or an image does not decode to the right size.
@@ -32,7 +35,7 @@ def read_parquet_dataset(folder: Path, n_classes: int, image_size: int) -> Datas
                 f"{folder}: no {split}-*.parquet here; copy or link the files there, "
                 "for instance with 'make raw FROM=<folder that holds cifar10/>'"
             )
-    train, test = (_read_split(paths, n_classes, image_size) for paths in files.values())
+    train, test = (_read_split(paths, n_classes) for paths in files.values())
     provenance = {
         "source": "parquet",
         "sha256": {path.name: _sha256(path) for paths in files.values() for path in paths},
@@ -40,15 +43,15 @@ def read_parquet_dataset(folder: Path, n_classes: int, image_size: int) -> Datas
     return make_dataset(train, test, n_classes, provenance)
 
 
-def _read_split(paths: list[Path], n_classes: int, image_size: int) -> Split:
-    parts = [_read_file(path, n_classes, image_size) for path in paths]
+def _read_split(paths: list[Path], n_classes: int) -> Split:
+    parts = [_read_file(path, n_classes) for path in paths]
     return Split(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),
     )
 
 
-def _read_file(path: Path, n_classes: int, image_size: int) -> Split:
+def _read_file(path: Path, n_classes: int) -> Split:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -56,13 +59,7 @@ def _read_file(path: Path, n_classes: int, image_size: int) -> Split:
         raise InputError(
             f"{path}: not a whole parquet file ({reason}); copy or download it again"
         ) from error
-    label_column = next((name for name in LABEL_COLUMNS if name in table.column_names), None)
-    if label_column is None or "img" not in table.column_names:
-        raise InputError(
-            f"{path}: columns {table.column_names}, but 'img' and one of {list(LABEL_COLUMNS)} "
-            "are needed; use the Hugging Face layout"
-        )
-    labels = table[label_column].to_numpy().astype(np.int64)
+    labels = _label_column(table, path).to_numpy().astype(np.int64)
     outside = np.flatnonzero((labels < 0) | (labels >= n_classes))
     if outside.size:
         row = int(outside[0])
@@ -70,22 +67,42 @@ def _read_file(path: Path, n_classes: int, image_size: int) -> Split:
             f"{path}: row {row} has label {labels[row]}, not in 0 … {n_classes - 1}; "
             "is this the right data set?"
         )
-    images = np.empty((len(table), 3, image_size, image_size), dtype=np.uint8)
+    images = np.empty((len(table), 3, SIZE, SIZE), dtype=np.uint8)
     for row, encoded in enumerate(table["img"].to_pylist()):
-        images[row] = _decode(encoded["bytes"], image_size, f"{path}: row {row}")
+        images[row] = _decode(encoded, f"{path}: row {row}")
     return Split(images, labels)
 
 
-def _decode(encoded: bytes, image_size: int, where: str) -> np.ndarray:
+def _label_column(table: pa.Table, path: Path) -> pa.ChunkedArray:
+    """Find the labels, once it is sure that all columns are of the right type."""
+    names = [name for name in LABEL_COLUMNS if name in table.column_names]
+    image = table.schema.field("img").type if "img" in table.column_names else None
+    is_struct = image is not None and pa.types.is_struct(image)
+    if not names or not is_struct or image.get_field_index("bytes") < 0:
+        raise InputError(
+            f"{path}: columns {table.column_names}, but 'img' with 'bytes' in it, and one of "
+            f"{list(LABEL_COLUMNS)} are needed; use the Hugging Face layout"
+        )
+    labels = table[names[0]]
+    if not pa.types.is_integer(labels.type) or labels.null_count:
+        raise InputError(
+            f"{path}: '{names[0]}' is of type {labels.type} with {labels.null_count} blanks, not "
+            "whole numbers throughout; is this the right data set?"
+        )
+    return labels
+
+
+def _decode(encoded: dict | None, where: str) -> np.ndarray:
+    """Decode one image; uint8 [3, SIZE, SIZE]."""
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            pixels = np.asarray(image.convert("RGB"))
+        with Image.open(io.BytesIO(encoded["bytes"])) as image:
+            height, width = image.height, image.width
+            pixels = np.asarray(image.convert("RGB")) if (height, width) == (SIZE, SIZE) else None
     except (OSError, TypeError, Image.DecompressionBombError) as error:
         raise InputError(f"{where}: the image does not decode; download the file again") from error
-    if pixels.shape[:2] != (image_size, image_size):
-        height, width = pixels.shape[:2]
+    if pixels is None:
         raise InputError(
-            f"{where}: the image is {width} x {height} pixels, not {image_size} x {image_size}; "
+            f"{where}: the image is {width} x {height} pixels, not {SIZE} x {SIZE}; "
             "is this the right data set?"
         )
     return pixels.transpose(2, 0, 1)

@@ -6,19 +6,24 @@ from pathlib import Path
 from fedper.data.dataset import Dataset
 from fedper.data.digits import make_digits_dataset
 from fedper.data.parquet import read_parquet_dataset
+from fedper.errors import InputError
+
+STAND_INS = {"digits": make_digits_dataset}
+"""How each stand-in is made; its other settings in the configuration are the arguments."""
 
 
-def prepare_dataset(
-    stand_in: dict | None, folder: Path, n_classes: int, image_size: int
-) -> Dataset:
+def prepare_dataset(stand_in: dict | None, folder: Path, n_classes: int) -> Dataset:
     """Make the stand-in if there is one, else read the data set from ``folder``.
 
-    stand_in: {"source": "digits", …} with the arguments of :func:`make_digits_dataset`, or None.
+    stand_in: {"source": a key of STAND_INS, …} with the arguments of its function, or None.
     """
     if stand_in is None:
-        return read_parquet_dataset(folder, n_classes, image_size)
-    settings = {key: value for key, value in stand_in.items() if key != "source"}
-    return make_digits_dataset(image_size, **settings)
+        return read_parquet_dataset(folder, n_classes)
+    settings = dict(stand_in)
+    source = settings.pop("source", None)
+    if source not in STAND_INS:
+        raise InputError(f"stand_in.source: '{source}' is not one of {list(STAND_INS)}")
+    return STAND_INS[source](**settings)
 
 
 def describe_dataset(dataset: Dataset) -> dict:

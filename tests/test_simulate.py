@@ -1,0 +1,65 @@
+"""A whole run in one process: where weights are drawn, and CUDA where there is one."""
+
+from dataclasses import replace
+
+import fedper.federated as federated
+import pandas as pd
+import pytest
+import torch
+from conftest import RUN
+from fedper.partition import draw_partition
+from fedper.simulate import simulate
+
+SMALL = replace(RUN, n_clients=5, model="mobilenet_v1", local_epochs=1, batch_size=8, seed=0)
+
+
+@pytest.fixture
+def partition(small_dataset):
+    train, test = small_dataset.train.labels, small_dataset.test.labels
+    return draw_partition(train, test, 10, 5, 4, 20, 20, 0)
+
+
+def test_weights_are_drawn_on_the_cpu_whatever_the_device(small_dataset, partition, monkeypatch):
+    devices = []
+    initialise = federated.initialise
+
+    def spy(layers, *arguments):
+        devices.extend(p.device.type for p in layers.parameters())
+        initialise(layers, *arguments)
+
+    monkeypatch.setattr(federated, "initialise", spy)
+    monkeypatch.setattr(torch.nn.Module, "to", _refuse_to_move_before(devices, torch.nn.Module.to))
+    simulate(SMALL, small_dataset, partition, torch.device("cpu"), lambda line: None)
+    assert set(devices) == {"cpu"}
+
+
+def _refuse_to_move_before(devices, move):
+    """Replace Module.to: the model may go to its device only once weights have been drawn."""
+
+    def to(self, *arguments, **keywords):
+        goes = [a for a in (*arguments, *keywords.values()) if isinstance(a, torch.device)]
+        assert not goes or devices
+        return move(self, *arguments, **keywords)
+
+    return to
+
+
+def test_time_left_is_shown_in_minutes_and_seconds(small_dataset, partition):
+    lines = []
+    simulate(SMALL, small_dataset, partition, torch.device("cpu"), lines.append)
+    assert [line.split(": ")[0] for line in lines] == [SMALL.name] * 2
+    assert lines[-1].endswith(", 0:00 min left")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_cuda_gives_the_history_of_the_cpu_up_to_rounding(small_dataset, partition):
+    run = replace(SMALL, rounds=1, learning_rate=0.001)
+    histories = [
+        simulate(run, small_dataset, partition, torch.device(device), lambda line: None)[0]
+        for device in ("cpu", "cuda")
+    ]
+    columns = ["round", "client", "samples", "bytes_up", "bytes_down"]
+    pd.testing.assert_frame_equal(histories[0][columns], histories[1][columns])
+    assert histories[1]["train_loss"].tolist() == pytest.approx(
+        histories[0]["train_loss"].tolist(), rel=0.01
+    )
