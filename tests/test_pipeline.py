@@ -129,17 +129,7 @@ def test_figures_are_redrawn_from_histories_alone_and_come_out_the_same(finished
     figure = tmp_path / "results/tiny/figures/figure2.png"
     before = figure.read_bytes()
     figure.unlink()
-    arguments = [
-        "--allowed-rules",
-        "figure",
-        "table",
-        "redraw",
-        "--forcerun",
-        "figure",
-        "table",
-        "--",
-        "redraw",
-    ]
+    arguments = "--allowed-rules figure table redraw --forcerun figure table -- redraw"
     result = snakemake(tmp_path, *arguments.split())
     assert result.returncode == 0, result.stdout + result.stderr
     assert figure.read_bytes() == before
