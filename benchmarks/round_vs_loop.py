@@ -125,7 +125,7 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device) -> dict
         "loop_images_per_s": {layout: round(trained / median[layout], 1) for layout in loops},
         "fastest_loop": fastest,
         "round_over_fastest_loop": round(statistics.median(ratios), 3),
-        "evaluation_over_round_s": round(median["evaluation"] / median["round"], 3),
+        "evaluation_over_training": round(median["evaluation"] / median["round"], 3),
     }
 
 
