@@ -68,7 +68,7 @@ def _draw_panels(
                 _draw_line(ax, curves[here & (keys == key)], label, look)
             ax.set(title=f"({letter}) {MODEL_TITLES[model]}", ylabel="test accuracy", ylim=(0, 1))
             ax.set_xlabel("global round" if ax is axes[-1] else "")
-            ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
             ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=2.6)
         band = f" Bands: ± 1 sd over {n_seeds} seeds." if n_seeds > 1 else ""
         write_note(figure, f"Mean over clients; {note}.{band}")
