@@ -40,6 +40,10 @@ RUN = Run(
 )
 
 
+SMALL = replace(RUN, n_clients=5, model="mobilenet_v1", local_epochs=1, batch_size=8, seed=0)
+"""A run that a whole simulation of ``small_dataset`` can be made of."""
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
@@ -81,6 +85,20 @@ def start(run: Run, sizes: tuple[int, ...]) -> tuple[nn.Sequential, State, list[
         for number, n in enumerate(sizes)
     ]
     return model, base, clients
+
+
+@pytest.fixture
+def rows_seen(monkeypatch) -> list[int]:
+    """Return a list that fills with the rows of every batch that is made, in order."""
+    rows: list[int] = []
+    batch = Samples.batch
+
+    def spy(self: Samples, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        rows.extend(index.tolist())
+        return batch(self, index)
+
+    monkeypatch.setattr(Samples, "batch", spy)
+    return rows
 
 
 @pytest.fixture

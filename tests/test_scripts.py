@@ -7,11 +7,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, RUN
+from conftest import REPOSITORY, SMALL
 from fedper.data.dataset import save_dataset
 from fedper.partition import draw_partition, read_partition, write_partition
-
-SMALL = replace(RUN, n_clients=5, model="mobilenet_v1", local_epochs=1, batch_size=8, seed=0)
 
 
 def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess:

@@ -6,11 +6,9 @@ import fedper.federated as federated
 import pandas as pd
 import pytest
 import torch
-from conftest import RUN
+from conftest import SMALL
 from fedper.partition import draw_partition
 from fedper.simulate import simulate
-
-SMALL = replace(RUN, n_clients=5, model="mobilenet_v1", local_epochs=1, batch_size=8, seed=0)
 
 
 @pytest.fixture
