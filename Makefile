@@ -24,12 +24,17 @@ lint: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --lint
 
 bench: $(VENV)/.complete
-	$(ACTIVATE) && python benchmarks/round_vs_loop.py
+	$(ACTIVATE) && python benchmarks/round_vs_loop.py && python benchmarks/prepare_data.py
 
-# Link data sets that are already on this machine: make raw FROM=<folder with cifar10/ in it>
+# Link data sets that are already on this machine, whichever of these folders FROM has:
+# cifar10, cifar100, cifar100-fifth, flickr_aes. make raw FROM=<folder>
 raw:
-	@test -d "$(FROM)/cifar10" || { echo "error: FROM=$(FROM): no folder cifar10 in it" >&2; exit 1; }
-	mkdir -p data/raw && ln -sfn "$(abspath $(FROM))/cifar10" data/raw/cifar10
+	@found=; for name in cifar10 cifar100 cifar100-fifth flickr_aes; do \
+		if test -d "$(FROM)/$$name"; then \
+			mkdir -p data/raw && ln -sfn "$(abspath $(FROM))/$$name" "data/raw/$$name" && \
+			echo "data/raw/$$name -> $(abspath $(FROM))/$$name"; found=yes; \
+		fi; done; \
+	test -n "$$found" || { echo "error: FROM=$(FROM): no data set's folder in it, see data/README.md" >&2; exit 1; }
 
 # Pin the versions anew after a change of pyproject.toml (tests keep environment.yml in step).
 lock: $(VENV)/.complete

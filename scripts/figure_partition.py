@@ -1,4 +1,4 @@
-"""Draw how many samples of each class each client holds."""
+"""Draw how many samples of each class, or ratings of each score, each client holds."""
 
 import argparse
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from fedper.data.dataset import load_dataset
 from fedper.errors import one_line_errors
 from fedper.partition import read_partition
-from fedper.partition_map import draw_partitions
+from fedper.partition_map import draw_partitions, draw_ratings
 from fedper.plotting import save_figure
 
 
@@ -21,8 +21,13 @@ def main() -> None:
     arguments = parser.parse_args()
 
     partitions = [read_partition(path) for path in arguments.partitions]
-    labels = load_dataset(arguments.data).train.labels
-    save_figure(draw_partitions(partitions, labels, arguments.note), arguments.out)
+    data = load_dataset(arguments.data)
+    train, test = data.train.labels, data.test.labels
+    if data.train.clients is None:
+        figure = draw_partitions(partitions, train, arguments.note)
+    else:
+        figure = draw_ratings(partitions[0], train, test, data.n_classes, arguments.note)
+    save_figure(figure, arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The configuration of one scale: its check, and the runs that it asks for."""
 
+import hashlib
+import json
 import math
 from itertools import product
 
@@ -34,6 +36,8 @@ def check_config(config: dict, schema: dict, source: str) -> None:
     errors = sorted(errors, key=lambda error: list(map(str, error.path)))
     if errors:
         raise InputError(f"{source}: {_describe(errors[0])}")
+    for name, data in config["datasets"].items():
+        _check_dataset(name, data, f"{source}: datasets.{name}")
     for name, figure in config["figures"].items():
         _check_figure(config, name, figure, source)
 
@@ -52,6 +56,37 @@ def figure_runs(config: dict, figure: str) -> list[Run]:
 def all_runs(config: dict) -> dict[str, Run]:
     """List every run of the scale once, by name."""
     return {run.name: run for figure in config["figures"] for run in figure_runs(config, figure)}
+
+
+def data_settings(config: dict, dataset: str) -> dict:
+    """List what decides the content of a prepared data set, besides its files and the seed."""
+    data = config["datasets"][dataset]
+    keys = ["n_classes", "stand_in"]
+    if is_by_worker(config, dataset):
+        keys += ["n_clients", "partition", "image_size", "resize_filter"]
+    return {"dataset": dataset, **{key: data[key] for key in keys}}
+
+
+def data_name(config: dict, dataset: str, seed: int | None = None) -> str:
+    """Name the files of a prepared data set, or, without a seed, its receipt.
+
+    A stand-in never has the real one's name, and other settings or other sources are other files,
+    so no tool can take one for the other. Only where clients are workers does a seed decide which
+    images are in it.
+    """
+    stand_in = config["datasets"][dataset]["stand_in"]
+    sources = sorted(config["datasets"][dataset]["sources"], key=json.dumps)
+    content = json.dumps([data_settings(config, dataset), sources], sort_keys=True)
+    parts = [dataset, stand_in["source"]] if stand_in else [dataset]
+    parts.append(hashlib.sha256(content.encode()).hexdigest()[:8])
+    if seed is not None and is_by_worker(config, dataset):
+        parts.append(f"seed{seed}")
+    return "-".join(parts)
+
+
+def is_by_worker(config: dict, dataset: str) -> bool:
+    """Tell whether the data set itself says who its clients are (FLICKR-AES)."""
+    return "min_ratings" in config["datasets"][dataset]["partition"]
 
 
 def describe_data(config: dict, dataset: str) -> str:
@@ -84,8 +119,8 @@ def _run(config: dict, dataset: str, model: str, k: int, k_p: int, seed: int) ->
         stand_in=data["stand_in"],
         n_clients=data["n_clients"],
         classes_per_client=k,
-        train_images_per_class=data["train_images_per_class"],
-        test_images_per_class=data["test_images_per_class"],
+        train_images_per_class=data["partition"]["train_images_per_class"],
+        test_images_per_class=data["partition"]["test_images_per_class"],
         model=model,
         width=float(config["models"][model]["width"]),
         stem=config["models"][model]["stem"],
@@ -103,10 +138,33 @@ def _run(config: dict, dataset: str, model: str, k: int, k_p: int, seed: int) ->
     )
 
 
+def _check_dataset(name: str, data: dict, where: str) -> None:
+    if not data["sources"] and not data["stand_in"]:
+        raise InputError(f"{where}.sources: empty, and there is no stand_in either; name a source")
+    for index, source in enumerate(data["sources"]):
+        if ("folder" in source) != (source["from"] == "files"):
+            raise InputError(f"{where}.sources.{index}: 'files' needs a folder, no other does")
+    n_clients, n_classes = data["n_clients"], data["n_classes"]
+    for k in data["partition"].get("classes_per_client", []):
+        key = f"{where}.partition.classes_per_client"
+        if k > n_classes:
+            raise InputError(f"{key}: {k} is more than the {n_classes} classes of {name}")
+        if n_clients * k % n_classes:
+            raise InputError(
+                f"{key}: {n_clients} clients x {k} classes is not a multiple of {n_classes}, "
+                "so no partition is balanced"
+            )
+    partition = data["partition"]
+    if partition.get("min_ratings", 0) > partition.get("max_ratings", 0):
+        raise InputError(f"{where}.partition.min_ratings: more than max_ratings")
+
+
 def _check_figure(config: dict, name: str, figure: dict, source: str) -> None:
     where = f"{source}: figures.{name}"
     if figure["dataset"] not in config["datasets"]:
         raise InputError(f"{where}.dataset: '{figure['dataset']}' is not under 'datasets'")
+    if is_by_worker(config, figure["dataset"]):
+        raise InputError(f"{where}.dataset: {figure['dataset']} has no classes_per_client")
     models = [panel["model"] for panel in figure["panels"]]
     if len(set(models)) < len(models):
         raise InputError(f"{where}.panels: two panels of one model; join their lists")
@@ -126,16 +184,12 @@ def _check_figure(config: dict, name: str, figure: dict, source: str) -> None:
 def _check_panel(config: dict, panel: dict, dataset: str, where: str) -> None:
     if panel["model"] not in config["models"]:
         raise InputError(f"{where}.model: '{panel['model']}' is not under 'models'")
-    n_clients, n_classes = (config["datasets"][dataset][key] for key in ("n_clients", "n_classes"))
+    drawn = config["datasets"][dataset]["partition"]["classes_per_client"]
     for k in panel["classes_per_client"]:
-        if k > n_classes:
+        if k not in drawn:
             raise InputError(
-                f"{where}.classes_per_client: {k} is more than the {n_classes} classes of {dataset}"
-            )
-        if n_clients * k % n_classes:
-            raise InputError(
-                f"{where}.classes_per_client: {n_clients} clients x {k} classes is not a "
-                f"multiple of {n_classes}, so no partition is balanced"
+                f"{where}.classes_per_client: {k} is not in {drawn}, for which partitions of "
+                f"{dataset} are drawn; add it at datasets.{dataset}.partition"
             )
     n_layers = N_LAYERS[panel["model"]]
     for k_p in panel["personalization_layers"]:

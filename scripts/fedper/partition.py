@@ -1,8 +1,11 @@
-"""Which samples each client holds: k classes a client, drawn at random and balanced.
+"""Which samples each client holds.
 
-Every class is held by exactly N·k/C clients (C classes), its samples are shared evenly among
-them, and all clients hold the same number of samples. Training and test samples follow the same
-assignment of classes, so a client is tested on the classes that it trains on.
+CIFAR: k classes a client, drawn at random and balanced. Every class is held by exactly N·k/C
+clients (C classes), its samples are shared evenly among them, and all clients hold the same number
+of samples. Training and test samples follow the same assignment of classes, so a client is tested
+on the classes that it trains on.
+
+FLICKR-AES: a client is a worker, and holds the images that the worker scored.
 """
 
 import json
@@ -12,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fedper.data.dataset import Dataset
 from fedper.errors import InputError
 from fedper.files import write_text
 from fedper.randomness import seed_for
@@ -28,10 +32,10 @@ class ClientSamples:
 
 @dataclass(frozen=True)
 class Partition:
-    """All clients' samples, with the seed and the k that they were drawn for."""
+    """All clients' samples, with the seed and the k that they were drawn for (None: by worker)."""
 
     seed: int
-    classes_per_client: int
+    classes_per_client: int | None
     clients: list[ClientSamples]
 
 
@@ -59,6 +63,33 @@ def draw_partition(
         for client, row in enumerate(classes)
     ]
     return Partition(seed, classes_per_client, clients)
+
+
+def partition_by_client(dataset: Dataset, n_clients: int, seed: int) -> Partition:
+    """Give every client the samples that the data set says are its own.
+
+    ``seed`` is the one that the data set was prepared with; nothing is drawn here. Raises
+    InputError if the data set does not say, or has other clients than 0 … n_clients - 1.
+    """
+    train, test = dataset.train, dataset.test
+    if train.clients is None or test.clients is None:
+        raise InputError("by-worker: the data set does not say who holds what; use by-class")
+    for name, split in (("training", train), ("test", test)):
+        found = set(split.clients.tolist())
+        if found != set(range(n_clients)):
+            raise InputError(
+                f"n_clients: {n_clients}, but the {name} images belong to {len(found)} clients; "
+                "prepare the data set again"
+            )
+    clients = [
+        ClientSamples(
+            classes=np.unique(train.labels[train.clients == client]).tolist(),
+            train=np.flatnonzero(train.clients == client).tolist(),
+            test=np.flatnonzero(test.clients == client).tolist(),
+        )
+        for client in range(n_clients)
+    ]
+    return Partition(seed, None, clients)
 
 
 def assign_classes(

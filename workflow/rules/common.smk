@@ -1,6 +1,5 @@
 """Checked configuration, the runs and files it asks for, and helpers of the rules."""
 
-import hashlib
 import json
 import os
 import sys
@@ -18,11 +17,15 @@ sys.path.insert(0, str(REPOSITORY / "scripts"))
 from fedper.config import (
     all_runs,
     check_config,
+    data_name,
+    data_settings,
     describe_all,
     describe_data,
     describe_figure,
     figure_runs,
+    is_by_worker,
 )
+from fedper.data.raw import raw_files
 from fedper.errors import InputError
 from fedper.imports import modules_of
 from fedper.provenance import CODE_SHA256
@@ -49,53 +52,73 @@ FIGURES = expand(
     figure=config["figures"],
     suffix=["pdf", "png", "csv"],
 )
-PARTITION_FIGURES = expand(
-    f"{RESULTS}/figures/partition-{{dataset}}.{{suffix}}",
-    dataset=config["datasets"],
-    suffix=["pdf", "png"],
-)
 TABLES = expand(f"{RESULTS}/tables/table1.{{suffix}}", suffix=["csv", "md", "tex"])
+
+
+RAW = Path("data/raw")
+RECEIPT_OF = {data_name(config, dataset): dataset for dataset in config["datasets"]}
+PREPARED_OF = {
+    data_name(config, dataset, seed): (
+        dataset,
+        seed if is_by_worker(config, dataset) else None,
+    )
+    for dataset in config["datasets"]
+    for seed in config["seeds"]
+}
 
 
 wildcard_constraints:
     run="|".join(RUNS),
     figure="|".join(config["figures"]),
     dataset="|".join(config["datasets"]),
+    receipt="|".join(RECEIPT_OF),
+    prepared="|".join(PREPARED_OF),
     k=r"\d+",
     seed=r"\d+",
 
 
-def raw_files(dataset):
-    """The raw files that are there; the script says what to do if they are not."""
-    if config["datasets"][dataset]["stand_in"]:
-        return []
-    return sorted(Path(config["datasets"][dataset]["folder"]).glob("*.parquet"))
+def files_at_hand(dataset):
+    """Names and sizes of the raw files that lie where the configuration says.
 
-
-def prepared_name(dataset):
-    """What a data set is called under data/prepared.
-
-    A stand-in never has the real one's name, and other settings of it are other files.
+    As a parameter of the rule that checks them, so that another file makes it run again, but
+    neither a touch nor a download of its own does.
     """
-    stand_in = config["datasets"][dataset]["stand_in"]
-    if stand_in is None:
-        return dataset
-    settings = json.dumps(stand_in, sort_keys=True).encode()
-    return f"{dataset}-{stand_in['source']}-{hashlib.sha256(settings).hexdigest()[:8]}"
+    found = []
+    for source in config["datasets"][dataset]["sources"]:
+        if source["from"] != "files":
+            continue
+        try:
+            paths = raw_files(dataset, Path(source["folder"]))
+        except InputError:
+            continue
+        found += [(str(path), path.stat().st_size) for path in paths]
+    return found
 
 
-def prepared(dataset, suffix="safetensors"):
+def receipt_of(dataset):
+    """Which files a data set comes from, as fetch.py found or downloaded them."""
+    return f"data/prepared/{data_name(config, dataset)}.source.json"
+
+
+def prepared(dataset, seed, suffix="safetensors"):
     """A data set in canonical form, or (json) its description with a hash of its content.
 
     Rules take the large file as ancient() and the description as what triggers a rerun: once
     data are prepared again and came out the same, nothing is trained again.
     """
-    return f"data/prepared/{prepared_name(dataset)}.{suffix}"
+    return f"data/prepared/{data_name(config, dataset, int(seed))}.{suffix}"
 
 
 def partition_of(dataset, k, seed):
-    """The partition that runs of one data set, k and seed share."""
-    return f"{RESULTS}/partitions/{dataset}-k{k}-seed{seed}.json"
+    """The partition that runs of one data set, k and seed share; k is None for workers."""
+    drawn = f"seed{seed}" if k is None else f"k{k}-seed{seed}"
+    return f"{RESULTS}/partitions/{dataset}-{drawn}.json"
+
+
+def partitions_of(dataset, seed):
+    """The partitions of a data set that one seed draws: one for each k, or one by worker."""
+    ks = config["datasets"][dataset]["partition"].get("classes_per_client", [None])
+    return [partition_of(dataset, k, seed) for k in ks]
 
 
 def files_of(runs):
@@ -112,7 +135,13 @@ def folders_of(runs):
     return [f"{RESULTS}/runs/{run.name}" for run in runs]
 
 
-def first_partitions(dataset):
-    """One partition for each k that the data set is used with, all of the first seed."""
-    ks = {run.classes_per_client for run in RUNS.values() if run.dataset == dataset}
-    return [partition_of(dataset, k, FIRST_SEED) for k in sorted(ks)]
+DATA = [
+    file
+    for dataset in config["datasets"]
+    for seed in config["seeds"]
+    for file in (prepared(dataset, seed), *partitions_of(dataset, seed))
+] + expand(
+    f"{RESULTS}/figures/partition-{{dataset}}.{{suffix}}",
+    dataset=config["datasets"],
+    suffix=["pdf", "png"],
+)

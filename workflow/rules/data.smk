@@ -1,37 +1,64 @@
-# From raw images to prepared data sets, and to who holds which samples.
+# From servers or files at hand to prepared data sets, and to who holds which samples.
 
-DATASET_OF = {prepared_name(dataset): dataset for dataset in config["datasets"]}
+
+rule fetch:
+    input:
+        script=SCRIPTS / "fetch.py",
+        code=modules_of(SCRIPTS / "fetch.py"),
+    output:
+        "data/prepared/{receipt}.source.json",
+    log:
+        f"{LOGS}/fetch/{{receipt}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        dataset=lambda w: RECEIPT_OF[w.receipt],
+        sources=lambda w: json.dumps(
+            config["datasets"][RECEIPT_OF[w.receipt]]["sources"]
+        ),
+        stand_in=lambda w: json.dumps(
+            config["datasets"][RECEIPT_OF[w.receipt]]["stand_in"]
+        ),
+        raw=RAW,
+        files_at_hand=lambda w: files_at_hand(RECEIPT_OF[w.receipt]),
+    shell:
+        "python {input.script} --dataset {params.dataset} --sources {params.sources:q}"
+        " --stand-in {params.stand_in:q} --raw {params.raw} --out {output} 2>&1 | tee {log}"
 
 
 rule prepare:
     input:
-        script=SCRIPTS / "fetch.py",
-        code=modules_of(SCRIPTS / "fetch.py"),
-        raw=lambda w: raw_files(DATASET_OF[w.prepared]),
+        script=SCRIPTS / "prepare.py",
+        code=modules_of(SCRIPTS / "prepare.py"),
+        receipt=lambda w: receipt_of(PREPARED_OF[w.prepared][0]),
     output:
         data="data/prepared/{prepared}.safetensors",
         about="data/prepared/{prepared}.json",
+        excluded="data/prepared/{prepared}.excluded.csv",
     log:
         f"{LOGS}/prepare/{{prepared}}.log",
     conda:
         ENVIRONMENT
+    threads: 2
     params:
-        folder=lambda w: config["datasets"][DATASET_OF[w.prepared]]["folder"],
-        stand_in=lambda w: json.dumps(
-            config["datasets"][DATASET_OF[w.prepared]]["stand_in"]
+        settings=lambda w: json.dumps(data_settings(config, PREPARED_OF[w.prepared][0])),
+        seed=lambda w: (
+            ""
+            if PREPARED_OF[w.prepared][1] is None
+            else f"--seed {PREPARED_OF[w.prepared][1]}"
         ),
-        n_classes=lambda w: config["datasets"][DATASET_OF[w.prepared]]["n_classes"],
     shell:
-        "python {input.script} --folder {params.folder:q} --stand-in {params.stand_in:q}"
-        " --n-classes {params.n_classes} --out {output.data} --about {output.about} 2>&1 | tee {log}"
+        "python {input.script} --receipt {input.receipt} --settings {params.settings:q}"
+        " {params.seed} --threads {threads} --out {output.data} --about {output.about}"
+        " --excluded {output.excluded} 2>&1 | tee {log}"
 
 
-rule partition:
+rule partition_by_class:
     input:
         script=SCRIPTS / "partition.py",
         code=modules_of(SCRIPTS / "partition.py"),
-        data=lambda w: ancient(prepared(w.dataset)),
-        about=lambda w: prepared(w.dataset, "json"),
+        data=lambda w: ancient(prepared(w.dataset, w.seed)),
+        about=lambda w: prepared(w.dataset, w.seed, "json"),
     output:
         f"{RESULTS}/partitions/{{dataset}}-k{{k}}-seed{{seed}}.json",
     log:
@@ -40,10 +67,33 @@ rule partition:
         ENVIRONMENT
     params:
         n_clients=lambda w: config["datasets"][w.dataset]["n_clients"],
-        train=lambda w: config["datasets"][w.dataset]["train_images_per_class"],
-        test=lambda w: config["datasets"][w.dataset]["test_images_per_class"],
+        train=lambda w: config["datasets"][w.dataset]["partition"][
+            "train_images_per_class"
+        ],
+        test=lambda w: config["datasets"][w.dataset]["partition"][
+            "test_images_per_class"
+        ],
     shell:
-        "python {input.script} --data {input.data} --n-clients {params.n_clients}"
+        "python {input.script} by-class --data {input.data} --n-clients {params.n_clients}"
         " --classes-per-client {wildcards.k} --train-images-per-class {params.train}"
         " --test-images-per-class {params.test} --seed {wildcards.seed}"
         " --out {output} 2>&1 | tee {log}"
+
+
+rule partition_by_worker:
+    input:
+        script=SCRIPTS / "partition.py",
+        code=modules_of(SCRIPTS / "partition.py"),
+        data=lambda w: ancient(prepared(w.dataset, w.seed)),
+        about=lambda w: prepared(w.dataset, w.seed, "json"),
+    output:
+        f"{RESULTS}/partitions/{{dataset}}-seed{{seed}}.json",
+    log:
+        f"{LOGS}/partition/{{dataset}}-seed{{seed}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        n_clients=lambda w: config["datasets"][w.dataset]["n_clients"],
+    shell:
+        "python {input.script} by-worker --data {input.data} --n-clients {params.n_clients}"
+        " --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"

@@ -32,9 +32,9 @@ rule figure_partition:
     input:
         script=SCRIPTS / "figure_partition.py",
         code=modules_of(SCRIPTS / "figure_partition.py"),
-        data=lambda w: ancient(prepared(w.dataset)),
-        about=lambda w: prepared(w.dataset, "json"),
-        partitions=lambda w: first_partitions(w.dataset),
+        data=lambda w: ancient(prepared(w.dataset, FIRST_SEED)),
+        about=lambda w: prepared(w.dataset, FIRST_SEED, "json"),
+        partitions=lambda w: partitions_of(w.dataset, FIRST_SEED),
     output:
         pdf=f"{RESULTS}/figures/partition-{{dataset}}.pdf",
         png=report(

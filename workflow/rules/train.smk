@@ -4,8 +4,8 @@
 rule train:
     input:
         script=SCRIPTS / "train.py",
-        data=lambda w: ancient(prepared(RUNS[w.run].dataset)),
-        about=lambda w: prepared(RUNS[w.run].dataset, "json"),
+        data=lambda w: ancient(prepared(RUNS[w.run].dataset, RUNS[w.run].seed)),
+        about=lambda w: prepared(RUNS[w.run].dataset, RUNS[w.run].seed, "json"),
         partition=lambda w: partition_of(
             RUNS[w.run].dataset, RUNS[w.run].classes_per_client, RUNS[w.run].seed
         ),

@@ -16,15 +16,20 @@ from fedper.files import atomic
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 [n, 3, H, W] and labels int64 [n], rows sorted by the images' SHA-256."""
+    """Images uint8 [n, 3, H, W] and labels int64 [n], rows sorted by the images' SHA-256.
+
+    clients: int64 [n], who holds each sample, where the data set itself says so (FLICKR-AES);
+    None where a partition has yet to deal the samples out (CIFAR).
+    """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    clients: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """The official splits of a data set, its training pixels' statistics, and its provenance.
+    """The two splits of a data set, its training pixels' statistics, and its provenance.
 
     mean, sd: float64 [3], per channel over all training images, pixels scaled to 0 … 1.
     provenance: where the images came from, as it is written into every run's ``run.json``.
@@ -45,9 +50,10 @@ def make_dataset(train: Split, test: Split, n_classes: int, provenance: dict) ->
     images to the same client whichever source served them.
     """
     train, test = _canonical(train), _canonical(test)
-    counts = np.stack(
-        [np.bincount(train.images[:, channel].reshape(-1), minlength=256) for channel in range(3)]
-    )
+    counts = np.zeros((3, 256), dtype=np.int64)
+    for image in train.images:
+        for channel in range(3):
+            counts[channel] += np.bincount(image[channel].reshape(-1), minlength=256)
     share = counts / counts.sum(axis=1, keepdims=True)
     values = np.arange(256) / 255
     mean = share @ values
@@ -55,19 +61,46 @@ def make_dataset(train: Split, test: Split, n_classes: int, provenance: dict) ->
     return Dataset(train, test, n_classes, mean, sd, provenance)
 
 
-def save_dataset(dataset: Dataset, path: Path) -> None:
-    """Write a data set as one safetensors file, atomically."""
-    arrays = {
-        "train.images": dataset.train.images,
-        "train.labels": dataset.train.labels,
-        "test.images": dataset.test.images,
-        "test.labels": dataset.test.labels,
-        "mean": dataset.mean,
-        "sd": dataset.sd,
+def describe_dataset(dataset: Dataset) -> dict:
+    """Sum up a data set: provenance, sizes, pixel statistics, and a SHA-256 of its content.
+
+    The content's hash depends on neither source nor file layout; two preparations of the same
+    images agree in it.
+    """
+    digest = hashlib.sha256()
+    for split in (dataset.train, dataset.test):
+        digest.update(np.ascontiguousarray(split.images).data)
+        digest.update(split.labels.astype("<i8").tobytes())
+        if split.clients is not None:
+            digest.update(split.clients.astype("<i8").tobytes())
+    return {
+        "provenance": dataset.provenance,
+        "n_classes": dataset.n_classes,
+        "train_images": len(dataset.train.labels),
+        "test_images": len(dataset.test.labels),
+        "image_shape": list(dataset.train.images.shape[1:]),
+        "mean": dataset.mean.tolist(),
+        "sd": dataset.sd.tolist(),
+        "content_sha256": digest.hexdigest(),
     }
+
+
+def save_dataset(dataset: Dataset, path: Path) -> None:
+    """Write a data set as one safetensors file, atomically; InputError if the disk refuses it."""
+    arrays = {"mean": dataset.mean, "sd": dataset.sd}
+    for name, split in (("train", dataset.train), ("test", dataset.test)):
+        arrays |= {f"{name}.images": split.images, f"{name}.labels": split.labels}
+        if split.clients is not None:
+            arrays[f"{name}.clients"] = split.clients
     about = {"n_classes": dataset.n_classes, "provenance": dataset.provenance}
     with atomic(path) as temporary:
-        save_file(arrays, temporary, metadata={"dataset": json.dumps(about)})
+        try:
+            save_file(arrays, temporary, metadata={"dataset": json.dumps(about)})
+        except SafetensorError as error:
+            n_bytes = sum(array.nbytes for array in arrays.values())
+            raise InputError(
+                f"{path}: cannot be written ({error}); it needs {n_bytes / 1e6:,.0f} MB of disk"
+            ) from error
 
 
 def load_dataset(path: Path) -> Dataset:
@@ -76,13 +109,11 @@ def load_dataset(path: Path) -> Dataset:
         with safe_open(path, framework="numpy") as file:
             about = json.loads(file.metadata()["dataset"])
             array = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return Dataset(
-            train=Split(array["train.images"], array["train.labels"]),
-            test=Split(array["test.images"], array["test.labels"]),
-            mean=array["mean"],
-            sd=array["sd"],
-            **about,
+        train, test = (
+            Split(array[f"{n}.images"], array[f"{n}.labels"], array.get(f"{n}.clients"))
+            for n in ("train", "test")
         )
+        return Dataset(train=train, test=test, mean=array["mean"], sd=array["sd"], **about)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not a prepared data set ({error}); delete it and prepare the data again"
@@ -90,6 +121,12 @@ def load_dataset(path: Path) -> Dataset:
 
 
 def _canonical(split: Split) -> Split:
-    hashes = [hashlib.sha256(image.tobytes()).digest() for image in split.images]
-    order = sorted(range(len(hashes)), key=lambda row: (hashes[row], split.labels[row]))
-    return Split(split.images[order], split.labels[order])
+    n = len(split.labels)
+    clients = np.zeros(n, dtype=np.int64) if split.clients is None else split.clients
+    hashes = [hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in split.images]
+    order = sorted(range(n), key=lambda row: (hashes[row], split.labels[row], clients[row]))
+    return Split(
+        split.images[order],
+        split.labels[order],
+        None if split.clients is None else clients[order],
+    )

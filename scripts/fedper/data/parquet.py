@@ -4,8 +4,9 @@
 (CIFAR-10) or ``fine_label`` (CIFAR-100). The files are ``train-*.parquet`` and ``test-*.parquet``.
 """
 
-import hashlib
 import io
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from fedper.data.dataset import Dataset, Split, make_dataset
+from fedper.data.dataset import Split
+from fedper.data.integrity import is_web_page
 from fedper.errors import InputError
 
 LABEL_COLUMNS = ("label", "fine_label")
@@ -22,74 +24,107 @@ SIZE = 32
 """Pixels a side of a CIFAR image."""
 
 
-def read_parquet_dataset(folder: Path, n_classes: int) -> Dataset:
-    """Read a folder of parquet files with RGB images of CIFAR's size.
+def read_parquet(folder: Path, n_classes: int) -> tuple[Split, Split]:
+    """Read training and test split from a folder of parquet files with images of CIFAR's size.
 
-    Raises InputError if a split has no file, a file is broken or has other columns, a label is
-    not in 0 … n_classes - 1, or an image does not decode to the right size.
+    Raises InputError if a split has no file or lacks one of several, a file is broken or has other
+    columns, a label is not in 0 … n_classes - 1, or an image does not decode to the right size.
     """
-    files = {split: sorted(folder.glob(f"{split}-*.parquet")) for split in ("train", "test")}
-    for split, paths in files.items():
-        if not paths:
+    train, test = (_read_split(_shards(folder, split), n_classes) for split in ("train", "test"))
+    return train, test
+
+
+def _shards(folder: Path, split: str) -> list[Path]:
+    """List the files of a split; their names say how many there are: ``train-00000-of-00002``."""
+    paths = sorted(folder.glob(f"{split}-*.parquet"))
+    if not paths:
+        raise InputError(
+            f"{folder}: no {split}-*.parquet here; copy or link the files there, "
+            "for instance with 'make raw FROM=<folder>'"
+        )
+    named = [re.fullmatch(r".*-(\d+)-of-(\d+)", path.stem) for path in paths]
+    if all(named):
+        numbers = {int(match[1]) for match in named}
+        missing = sorted(set(range(int(named[0][2]))) - numbers)
+        if missing:
             raise InputError(
-                f"{folder}: no {split}-*.parquet here; copy or link the files there, "
-                "for instance with 'make raw FROM=<folder that holds cifar10/>'"
+                f"{folder}: of the {named[0][2]} files of {split}-*.parquet, number {missing[0]} "
+                "is missing; copy or download it too"
             )
-    train, test = (_read_split(paths, n_classes) for paths in files.values())
-    provenance = {
-        "source": "parquet",
-        "sha256": {path.name: _sha256(path) for paths in files.values() for path in paths},
-    }
-    return make_dataset(train, test, n_classes, provenance)
+    return paths
 
 
 def _read_split(paths: list[Path], n_classes: int) -> Split:
-    parts = [_read_file(path, n_classes) for path in paths]
-    return Split(
-        np.concatenate([part.images for part in parts]),
-        np.concatenate([part.labels for part in parts]),
-    )
+    files = [_open(path) for path in paths]
+    n = sum(file.metadata.num_rows for file in files)
+    images = np.empty((n, 3, SIZE, SIZE), dtype=np.uint8)
+    labels = np.empty(n, dtype=np.int64)
+    start = 0
+    for path, file in zip(paths, files, strict=True):
+        row = 0
+        for batch in _batches(file, path):
+            end = start + len(batch)
+            labels[start:end] = _labels(batch, n_classes, path, row)
+            for offset, encoded in enumerate(batch["img"]):
+                where = f"{path}: row {row + offset}"
+                images[start + offset] = _decode(encoded.as_py(), where)
+            start, row = end, row + len(batch)
+    return Split(images, labels)
 
 
-def _read_file(path: Path, n_classes: int) -> Split:
+def _open(path: Path) -> pq.ParquetFile:
     try:
-        table = pq.read_table(path)
+        file = pq.ParquetFile(path)
     except (OSError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0]
+        kind = "a web page" if is_web_page(path) else str(error).splitlines()[0]
         raise InputError(
-            f"{path}: not a whole parquet file ({reason}); copy or download it again"
+            f"{path}: not a whole parquet file ({kind}); copy or download it again"
         ) from error
-    labels = _label_column(table, path).to_numpy().astype(np.int64)
+    _check_columns(file.schema_arrow, path)
+    return file
+
+
+def _batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from file.iter_batches(batch_size=1024)
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{path}: breaks off ({str(error).splitlines()[0]}); copy or download it again"
+        ) from error
+
+
+def _labels(batch: pa.RecordBatch, n_classes: int, path: Path, first_row: int) -> np.ndarray:
+    (name,) = [name for name in LABEL_COLUMNS if name in batch.schema.names]
+    column = batch[name]
+    if column.null_count:
+        raise InputError(f"{path}: '{name}' has blanks; is this the right data set?")
+    labels = column.to_numpy(zero_copy_only=False).astype(np.int64)
     outside = np.flatnonzero((labels < 0) | (labels >= n_classes))
     if outside.size:
         row = int(outside[0])
         raise InputError(
-            f"{path}: row {row} has label {labels[row]}, not in 0 … {n_classes - 1}; "
+            f"{path}: row {first_row + row} has label {labels[row]}, not in 0 … {n_classes - 1}; "
             "is this the right data set?"
         )
-    images = np.empty((len(table), 3, SIZE, SIZE), dtype=np.uint8)
-    for row, encoded in enumerate(table["img"].to_pylist()):
-        images[row] = _decode(encoded, f"{path}: row {row}")
-    return Split(images, labels)
+    return labels
 
 
-def _label_column(table: pa.Table, path: Path) -> pa.ChunkedArray:
-    """Find the labels, once it is sure that all columns are of the right type."""
-    names = [name for name in LABEL_COLUMNS if name in table.column_names]
-    image = table.schema.field("img").type if "img" in table.column_names else None
+def _check_columns(schema: pa.Schema, path: Path) -> None:
+    """Raise InputError unless there are images, and labels of one kind, in whole numbers."""
+    names = [name for name in LABEL_COLUMNS if name in schema.names]
+    image = schema.field("img").type if "img" in schema.names else None
     is_struct = image is not None and pa.types.is_struct(image)
-    if not names or not is_struct or image.get_field_index("bytes") < 0:
+    if len(names) != 1 or not is_struct or image.get_field_index("bytes") < 0:
         raise InputError(
-            f"{path}: columns {table.column_names}, but 'img' with 'bytes' in it, and one of "
+            f"{path}: columns {schema.names}, but 'img' with 'bytes' in it, and one of "
             f"{list(LABEL_COLUMNS)} are needed; use the Hugging Face layout"
         )
-    labels = table[names[0]]
-    if not pa.types.is_integer(labels.type) or labels.null_count:
+    kind = schema.field(names[0]).type
+    if not pa.types.is_integer(kind):
         raise InputError(
-            f"{path}: '{names[0]}' is of type {labels.type} with {labels.null_count} blanks, not "
-            "whole numbers throughout; is this the right data set?"
+            f"{path}: '{names[0]}' is of type {kind}, not whole numbers; "
+            "is this the right data set?"
         )
-    return labels
 
 
 def _decode(encoded: dict | None, where: str) -> np.ndarray:
@@ -106,8 +141,3 @@ def _decode(encoded: dict | None, where: str) -> np.ndarray:
             "is this the right data set?"
         )
     return pixels.transpose(2, 0, 1)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,34 @@
+"""CIFAR-10 and CIFAR-100 from the official archives, through torchvision and its checksums."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from torchvision.datasets import CIFAR10, CIFAR100
+
+from fedper.data.dataset import Split
+from fedper.data.integrity import Remote, fault_of
+from fedper.errors import InputError
+
+CLASSES: dict[str, type[CIFAR10]] = {"cifar10": CIFAR10, "cifar100": CIFAR100}
+
+
+def read_archive(path: Path, official: type[CIFAR10]) -> tuple[Split, Split]:
+    """Read training and test split of an official archive (``….tar.gz``, pickles inside).
+
+    ``official`` is torchvision's class of the data set. The archive's MD5 is checked before
+    anything of it is unpacked, and each unpacked file's by torchvision before it is loaded.
+    Raises InputError if a checksum is wrong.
+    """
+    fault = fault_of(path, Remote(official.url, checksum=f"md5:{official.tgz_md5}"))
+    if fault is not None:
+        raise InputError(f"{path}: {fault}; bring the official archive, see data/README.md")
+    with tempfile.TemporaryDirectory(prefix="fedper-") as root:
+        (Path(root) / official.filename).symlink_to(path.resolve())
+        train, test = (official(root, train=is_train, download=True) for is_train in (True, False))
+    return _to_split(train), _to_split(test)
+
+
+def _to_split(cifar: CIFAR10) -> Split:
+    images = np.ascontiguousarray(cifar.data.transpose(0, 3, 1, 2))
+    return Split(images, np.asarray(cifar.targets, dtype=np.int64))

@@ -1,0 +1,143 @@
+"""FLICKR-AES (Ren et al., ICCV 2017): photographs that each worker scored from 1 to 5.
+
+A client is a worker, and the target is that worker's own score, as five classes. The archive is
+read where it is: only images that a drawn worker rated are decoded.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from fedper.data.catalogue import PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
+from fedper.data.dataset import Dataset, Split, make_dataset
+from fedper.data.photos import decode_photos, open_photos
+from fedper.data.ratings import N_SCORES, read_ratings
+from fedper.errors import InputError
+from fedper.randomness import seed_for
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """Which workers can be clients, and how many are drawn; paper section 4 as far as it is known.
+
+    n_clients               workers drawn
+    min_ratings             images that a worker rated, at least
+    max_ratings             and at most
+    min_ratings_per_score   of each score from 1 to 5, at least
+    test_fraction           share of a worker's images that tests
+    """
+
+    n_clients: int
+    min_ratings: int
+    max_ratings: int
+    min_ratings_per_score: int
+    test_fraction: float
+
+
+def read_flickr_aes(
+    folder: Path,
+    criteria: Criteria,
+    image_size: int,
+    resize_filter: str,
+    n_threads: int,
+    seed: int,
+    provenance: dict,
+) -> tuple[Dataset, pd.DataFrame]:
+    """Draw workers, split each one's ratings, and decode the photographs that they rated.
+
+    Returns the data set, whose samples say which client holds them (0 … n_clients - 1, in the
+    order in which workers were drawn), and what was left out: columns worker, image, reason.
+    Raises InputError if a file is broken, too few workers meet the criteria, or a drawn worker
+    no longer meets them because photographs are broken.
+    """
+    ratings, doubled = read_ratings(folder / RATINGS)
+    with open_photos(folder / PHOTO_ARCHIVE, PHOTO_FOLDER) as photos:
+        there = ratings["image"].isin(photos.names)
+        excluded = [doubled, ratings[~there].assign(reason="not in the archive")]
+        ratings = ratings[there]
+        workers = eligible_workers(ratings, criteria)
+        drawn = draw_workers(workers, criteria.n_clients, seed, folder / RATINGS)
+        chosen = _choose(ratings, drawn, criteria.test_fraction, seed)
+        names = sorted(set(chosen["image"]))
+        images, broken = decode_photos(photos, names, image_size, resize_filter, n_threads)
+    is_broken = chosen["image"].isin(broken.keys())
+    excluded.append(chosen[is_broken].assign(reason=chosen["image"].map(broken)))
+    chosen = chosen[~is_broken]
+    _check_still_eligible(chosen, drawn, criteria, folder)
+
+    report = pd.concat(excluded)[["worker", "image", "reason"]]
+    about = {
+        **provenance,
+        "workers_eligible": len(workers),
+        "workers_drawn": len(drawn),
+        "ratings_kept": len(chosen),
+        "ratings_excluded": report["reason"].str.split(":").str[0].value_counts().to_dict(),
+    }
+    row_of = {name: row for row, name in enumerate(names)}
+    train, test = (
+        _to_split(chosen[chosen["test"] == is_test], images, row_of) for is_test in (False, True)
+    )
+    return make_dataset(train, test, N_SCORES, about), report
+
+
+def eligible_workers(ratings: pd.DataFrame, criteria: Criteria) -> list[str]:
+    """List the workers who meet the criteria, sorted."""
+    counts = pd.crosstab(ratings["worker"], ratings["score"])
+    counts = counts.reindex(columns=range(1, N_SCORES + 1), fill_value=0)
+    total = counts.sum(axis=1)
+    meets = total.between(criteria.min_ratings, criteria.max_ratings)
+    meets &= counts.min(axis=1) >= criteria.min_ratings_per_score
+    return sorted(counts.index[meets])
+
+
+def draw_workers(eligible: list[str], n: int, seed: int, source: Path) -> list[str]:
+    """Draw n workers, in the order of their client numbers; InputError if there are too few."""
+    if len(eligible) < n:
+        raise InputError(
+            f"{source}: only {len(eligible)} workers meet the criteria, but n_clients is {n}; "
+            "ask for fewer clients, or bring the whole files"
+        )
+    generator = np.random.default_rng(seed_for(seed, "workers"))
+    return [eligible[row] for row in generator.permutation(len(eligible))[:n]]
+
+
+def _choose(
+    ratings: pd.DataFrame, drawn: list[str], test_fraction: float, seed: int
+) -> pd.DataFrame:
+    """Keep the drawn workers' ratings, with client number and side of the split, in fixed order."""
+    parts = []
+    for client, worker in enumerate(drawn):
+        own = ratings[ratings["worker"] == worker].sort_values("image").assign(client=client)
+        _, test = train_test_split(
+            np.arange(len(own)),
+            test_size=test_fraction,
+            stratify=own["score"],
+            random_state=seed_for(seed, "worker split", client) % 2**32,
+        )
+        parts.append(own.assign(test=np.isin(np.arange(len(own)), test)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _check_still_eligible(
+    chosen: pd.DataFrame, drawn: Iterable[str], criteria: Criteria, folder: Path
+) -> None:
+    for client, worker in enumerate(drawn):
+        own = chosen[chosen["worker"] == worker]
+        if not eligible_workers(own, criteria):
+            raise InputError(
+                f"{folder}: without its broken photographs, client {client} has only {len(own)} "
+                "ratings, or too few of a score, and falls below the criteria; bring the archive "
+                "again, or choose another seed"
+            )
+
+
+def _to_split(rows: pd.DataFrame, images: np.ndarray, row_of: dict[str, int]) -> Split:
+    return Split(
+        images[rows["image"].map(row_of).to_numpy()],
+        rows["score"].to_numpy(np.int64) - 1,
+        rows["client"].to_numpy(np.int64),
+    )

@@ -1,0 +1,138 @@
+"""Photographs of all kinds, from a zip archive or a folder, as small RGB arrays.
+
+An archive is never unpacked: entries are read into memory one by one, and their names are used
+for nothing but looking them up.
+"""
+
+import io
+import stat
+import warnings
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from fedper.data.integrity import is_web_page
+from fedper.errors import InputError
+
+FORMATS = ("JPEG", "PNG", "GIF")
+"""What a file may be, whatever its name says."""
+
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 100_000_000
+"""No photograph of a camera is larger; what claims to be is taken for an attack or an accident."""
+
+
+class BrokenPhoto(Exception):
+    """A photograph cannot be used; the message says why."""
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The names of all photographs, and how to read the bytes of one."""
+
+    names: frozenset[str]
+    read: Callable[[str], bytes]
+
+
+@contextmanager
+def open_photos(path: Path, folder: str) -> Iterator[Photos]:
+    """Open the archive at ``path``, or, if it has been unpacked instead, ``folder`` beside it.
+
+    Of the archive only entries in a folder of that name count. Raises InputError if the archive
+    is broken or holds what no archive of photographs holds: names that lead out of it, links,
+    entries of absurd size.
+    """
+    if not path.exists():
+        files = {file.name: file for file in (path.parent / folder).iterdir() if file.is_file()}
+        yield Photos(frozenset(files), lambda name: files[name].read_bytes())
+        return
+    try:
+        with zipfile.ZipFile(path) as opened:
+            entries = _checked_entries(opened, path, folder)
+            yield Photos(frozenset(entries), lambda name: opened.read(entries[name]))
+    except zipfile.BadZipFile as error:
+        kind = "a web page" if is_web_page(path) else "truncated or no zip archive"
+        raise InputError(f"{path}: {kind}; bring the file again, see data/README.md") from error
+
+
+def decode_photos(
+    photos: Photos, names: list[str], size: int, resize_filter: str, n_threads: int
+) -> tuple[NDArray[np.uint8], dict[str, str]]:
+    """Decode photographs: uint8 [len(names), 3, size, size], and why some of them could not be.
+
+    resize_filter: a name in PIL.Image.Resampling, in lower case. The rows of broken photographs
+    are black.
+    """
+    images = np.zeros((len(names), 3, size, size), dtype=np.uint8)
+    broken: dict[str, str] = {}
+    resampling = Image.Resampling[resize_filter.upper()]
+
+    def decode(row: int) -> None:
+        try:
+            images[row] = decode_photo(photos.read(names[row]), size, resampling)
+        except (BrokenPhoto, zipfile.BadZipFile) as error:
+            broken[names[row]] = f"broken: {error}"
+        except (zlib.error, EOFError, RuntimeError):  # damaged, cut off, encrypted
+            broken[names[row]] = "broken: cannot be read from the archive"
+
+    Image.init()  # two threads at once could each find half of Pillow's formats
+    with warnings.catch_warnings(), ThreadPoolExecutor(n_threads) as pool:
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS decides
+        for _ in pool.map(decode, range(len(names))):
+            pass
+    return images, dict(sorted(broken.items()))
+
+
+def decode_photo(encoded: bytes, size: int, resampling: Image.Resampling) -> NDArray[np.uint8]:
+    """Decode one photograph: turned as EXIF says, RGB, resized to a square; uint8 [3, size, size].
+
+    The whole picture is squeezed into the square, since composition matters to a score and
+    cropping would change it. Raises BrokenPhoto.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise BrokenPhoto(f"{image.width} x {image.height} pixels are too many")
+            ImageOps.exif_transpose(image, in_place=True)
+            rgb = image if image.mode == "RGB" else image.convert("RGB")
+            small = rgb.resize((size, size), resampling)
+    except Image.DecompressionBombError as error:
+        raise BrokenPhoto("too many pixels") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise BrokenPhoto("does not decode") from error
+    return np.asarray(small).transpose(2, 0, 1)
+
+
+def _checked_entries(
+    opened: zipfile.ZipFile, path: Path, folder: str
+) -> dict[str, zipfile.ZipInfo]:
+    entries = {}
+    for entry in opened.infolist():
+        parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+        fault = None
+        if ".." in parts or parts[:1] == ("/",) or ":" in "".join(parts[:1]):
+            fault = "leads out of the archive"
+        elif stat.S_ISLNK(entry.external_attr >> 16):
+            fault = "is a link"
+        elif entry.file_size > MAX_BYTES:
+            fault = f"claims {entry.file_size / 1e9:,.1f} GB"
+        if fault:
+            raise InputError(
+                f"{path}: entry '{entry.filename}' {fault}, so this is not the authors' archive; "
+                "bring the file again, see data/README.md"
+            )
+        if len(parts) >= 2 and parts[-2] == folder and not entry.is_dir():
+            entries[parts[-1]] = entry
+    if not entries:
+        raise InputError(
+            f"{path}: no folder {folder} in the archive; is this the right one? see data/README.md"
+        )
+    return entries
