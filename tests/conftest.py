@@ -1,8 +1,11 @@
 """Small worlds for tests: runs, samples, clients and data sets of a few random images."""
 
+import runpy
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -42,6 +45,20 @@ RUN = Run(
 
 SMALL = replace(RUN, n_clients=5, model="mobilenet_v1", local_epochs=1, batch_size=8, seed=0)
 """A run that a whole simulation of ``small_dataset`` can be made of."""
+
+
+def run_main(script: str, *arguments: object) -> tuple[int, str]:
+    """Run a script in this process; return its exit status and its last words on stderr.
+
+    As Python does, take ``sys.exit("…")`` for a line on stderr and status 1.
+    """
+    path = str(REPOSITORY / "scripts" / script)
+    with mock.patch.object(sys, "argv", [path, *map(str, arguments)]):
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except SystemExit as end:
+            return (1, end.code) if isinstance(end.code, str) else (end.code or 0, "")
+    return 0, ""
 
 
 @pytest.fixture(autouse=True)

@@ -1,15 +1,20 @@
 """The benchmark runs, and its two sides do the same work."""
 
+import io
 import json
 import subprocess
 import sys
 
+import numpy as np
 import torch
 from conftest import REPOSITORY, RUN
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
+import prepare_data
 import round_vs_loop
+from fedper.data.photos import decode_photos, open_photos
 from fedper.federated import Message, client_update
+from PIL import Image
 
 
 def test_the_plain_loop_trains_on_the_batches_of_the_engine_and_ends_with_its_weights():
@@ -32,3 +37,14 @@ def test_the_benchmark_writes_a_ratio_for_both_models(tmp_path):
     result = json.loads((tmp_path / "result.json").read_text())
     assert [model["model"] for model in result["models"]] == ["mobilenet_v1", "resnet34"]
     assert all(model["round_over_fastest_loop"] > 0 for model in result["models"])
+
+
+def test_the_benchmark_of_the_reader_decodes_what_the_bare_loop_decodes(tmp_path):
+    encoded = prepare_data._write_photos(tmp_path / "photos.zip", 5, (64, 48))
+    with open_photos(tmp_path / "photos.zip", "40K") as photos:
+        images, broken = decode_photos(photos, sorted(photos.names), 16, "bilinear", 2)
+    assert broken == {}
+    expected = [Image.open(io.BytesIO(content)).resize((16, 16), 2) for content in encoded]
+    assert np.array_equal(images, np.stack([np.asarray(i).transpose(2, 0, 1) for i in expected]))
+    result = prepare_data.measure_photos(4, (64, 48), turns=1, n_threads=2)
+    assert result["ratio"] > 0

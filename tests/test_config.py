@@ -2,12 +2,20 @@
 
 import copy
 import json
+import re
 from dataclasses import asdict
 
 import pytest
 import yaml
 from conftest import REPOSITORY, RUN
-from fedper.config import all_runs, check_config, describe_all, describe_figure, figure_runs
+from fedper.config import (
+    all_runs,
+    check_config,
+    data_name,
+    describe_all,
+    describe_figure,
+    figure_runs,
+)
 from fedper.errors import InputError
 from fedper.models import MODELS, N_LAYERS
 from fedper.run import CHOICES, Run
@@ -56,8 +64,14 @@ def test_the_committed_configurations_are_valid(scale):
 
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_committed_configurations_point_nowhere_outside_the_repository(scale):
-    for dataset in read(scale)["datasets"].values():
-        assert dataset["folder"].startswith("data/raw/")
+    folders = [
+        source["folder"]
+        for dataset in read(scale)["datasets"].values()
+        for source in dataset["sources"]
+        if source["from"] == "files"
+    ]
+    assert all(folder.startswith("data/raw/") for folder in folders)
+    assert folders or scale == "quick"
 
 
 @pytest.mark.parametrize("path", REQUIRED_KEYS, ids=lambda path: ".".join(map(str, path)))
@@ -79,7 +93,21 @@ def test_a_misspelt_key_fails_with_its_name(config, path):
     ("path", "value", "message"),
     [
         (("figures", "figure2", "panels", 0, "classes_per_client"), [0], "0 is less than"),
-        (("figures", "figure2", "panels", 0, "classes_per_client"), [11], "11 is more than the 10"),
+        (("figures", "figure2", "panels", 0, "classes_per_client"), [5], "5 is not in [4, 8, 10]"),
+        (("figures", "figure2", "dataset"), "flickr_aes", "flickr_aes has no classes_per_client"),
+        (("datasets", "cifar10", "partition", "classes_per_client"), [11], "11 is more than the"),
+        (("datasets", "cifar10", "sources"), [{"from": "ftp"}], "'ftp' is not one of ['files'"),
+        (("datasets", "cifar10", "sources"), [{"from": "files"}], "'files' needs a folder"),
+        (("datasets", "cifar10", "sources"), [{"from": "files", "folder": "/x"}], "'/x' does not"),
+        (("datasets", "cifar10", "sources"), [{"from": "files", "folder": "a/../b"}], "does not"),
+        (
+            ("datasets", "cifar10", "stand_in"),
+            None,
+            "cifar10.sources: empty, and there is no stand",
+        ),
+        (("datasets", "flickr_aes", "resize_filter"), "area", "'area' is not one of"),
+        (("datasets", "flickr_aes", "partition", "min_ratings"), 300, "more than max_ratings"),
+        (("datasets", "flickr_aes", "partition", "min_ratings_per_score"), 1, "1 is less than"),
         (("datasets", "cifar10", "n_clients"), 3, "3 clients x 4 classes is not a multiple of 10"),
         (
             ("figures", "figure4", "panels", 0, "personalization_layers"),
@@ -183,6 +211,24 @@ def test_the_note_says_stand_in_scale_width_and_seeds(config):
     assert "mobilenet_v1 of width 0.25, resnet34 of width 1;" in describe_figure(config, "figure2")
     paper = describe_figure(read("paper"), "figure4")
     assert paper == "CIFAR-10; scale paper; models of width 1; 3 seeds"
+
+
+def test_other_content_has_another_name_and_a_stand_in_never_the_real_one(config):
+    def name(dataset, seed=0, **changes):
+        changed = copy.deepcopy(config)
+        changed["datasets"][dataset].update(changes)
+        return data_name(changed, dataset, seed)
+
+    sources = [{"from": "huggingface"}, {"from": "torchvision"}]
+    real = name("cifar10", stand_in=None, sources=sources)
+    assert re.fullmatch(r"cifar10-[0-9a-f]{8}", real)
+    assert re.fullmatch(r"cifar10-digits-[0-9a-f]{8}", name("cifar10"))
+    assert name("cifar10", stand_in=None, sources=sources[::-1]) == real
+    assert name("cifar10", stand_in=None, sources=sources[:1]) != real
+    assert name("cifar10", rounds=99, seed=1) == name("cifar10")
+    assert re.fullmatch(r"flickr_aes-simulated-[0-9a-f]{8}-seed3", name("flickr_aes", 3))
+    assert name("flickr_aes", resize_filter="box") != name("flickr_aes")
+    assert "seed" not in data_name(config, "flickr_aes")
 
 
 def test_a_figure_that_would_average_over_different_settings_is_refused(config):

@@ -9,11 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from conftest import REPOSITORY
-from fedper.data.dataset import Split, load_dataset, make_dataset, save_dataset
-from fedper.data.digits import make_digits_dataset
-from fedper.data.parquet import read_parquet_dataset
-from fedper.data.sources import describe_dataset, prepare_dataset
+from fedper.data.dataset import (
+    Dataset,
+    Split,
+    describe_dataset,
+    load_dataset,
+    make_dataset,
+    save_dataset,
+)
+from fedper.data.digits import make_digit_pairs_dataset, make_digits_dataset
+from fedper.data.parquet import read_parquet
 from fedper.errors import InputError
+from fedper.partition import draw_partition
 from fedper.simulate import to_samples
 from PIL import Image
 from sklearn.datasets import load_digits
@@ -35,6 +42,10 @@ def write_parquet(path: Path, images, labels, column: str = "label", kind: str =
     pq.write_table(pa.table({"img": rows, column: labels}), path)
 
 
+def read(folder: Path, n_classes: int = 10) -> Dataset:
+    return make_dataset(*read_parquet(folder, n_classes), n_classes, {"source": "test"})
+
+
 def random_images(n: int, seed: int = 0, size: int = 32) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
 
@@ -50,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_pixels_and_labels_come_through_unchanged(folder):
-    dataset = read_parquet_dataset(folder, n_classes=10)
+    dataset = read(folder)
     expected = {image.tobytes(): label % 10 for label, image in enumerate(random_images(30)[:20])}
     assert dataset.train.images.shape == (20, 3, 32, 32)
     found = {
@@ -65,7 +76,7 @@ def test_webp_and_fine_labels_are_read_too(tmp_path):
     for split in ("train", "test"):
         path = tmp_path / f"{split}-00000-of-00001.parquet"
         write_parquet(path, images, [0, 99, 1, 2], column="fine_label", kind="WEBP")
-    dataset = read_parquet_dataset(tmp_path, n_classes=100)
+    dataset = read(tmp_path, 100)
     assert sorted(dataset.train.labels.tolist()) == [0, 1, 2, 99]
     pixels = {image.tobytes() for image in dataset.train.images}
     assert pixels == {image.transpose(2, 0, 1).tobytes() for image in images}
@@ -76,7 +87,7 @@ def test_order_of_rows_and_files_does_not_matter(folder, tmp_path_factory):
     images, labels = random_images(30), np.arange(30) % 10
     write_parquet(other / "train-0.parquet", images[:20][::-1], labels[:20][::-1], kind="WEBP")
     write_parquet(other / "test-0.parquet", images[20:], labels[20:])
-    one, two = (read_parquet_dataset(f, 10) for f in (folder, other))
+    one, two = (read(f) for f in (folder, other))
     assert np.array_equal(one.train.images, two.train.images)
     assert np.array_equal(one.train.labels, two.train.labels)
     assert describe_dataset(one)["content_sha256"] == describe_dataset(two)["content_sha256"]
@@ -133,6 +144,36 @@ def test_no_digit_is_on_both_sides_of_the_split():
     assert len(nearest[1]) == 719
 
 
+def test_a_pair_of_digits_is_its_tens_and_its_ones():
+    """Both halves, shrunk, are digits of the right class, and no digit is on both sides."""
+    data = make_digit_pairs_dataset(32, 0.4, 6, 3, rotation_degrees=0, shift=0, seed=0)
+    assert np.bincount(data.train.labels).tolist() == [6] * 100
+    assert np.bincount(data.test.labels).tolist() == [3] * 100
+    digits = load_digits()
+    originals = digits.images.reshape(1797, -1) * 255 / 16
+    seen = []
+    for split in (data.train, data.test):
+        assert split.images.shape[1:] == (3, 32, 32)
+        nearest = set()
+        for half, wanted in ((0, split.labels // 10), (1, split.labels % 10)):
+            part = split.images[:, 0, :, 16 * half : 16 * half + 16].astype(float)
+            small = part.reshape(-1, 8, 4, 8, 2).mean(axis=(2, 4)).reshape(len(part), -1)
+            rows = [int(np.square(originals - image).sum(axis=1).argmin()) for image in small]
+            assert (digits.target[rows] == wanted).mean() > 0.99
+            nearest |= set(rows)
+        seen.append(nearest)
+    assert len(seen[0] & seen[1]) <= 2  # two digits can look alike at 8 x 8
+
+
+def test_test_pairs_are_still_and_training_pairs_move():
+    still, moving = (
+        make_digit_pairs_dataset(32, 0.4, 2, 2, rotation_degrees=r, shift=s, seed=0)
+        for r, s in ((0, 0), (10, 0.06))
+    )
+    assert np.array_equal(still.test.images, moving.test.images)
+    assert not np.array_equal(still.train.images, moving.train.images)
+
+
 def test_digits_depend_on_their_seed_alone():
     one, again = (make_digits_dataset(32, **DIGITS) for _ in range(2))
     other = make_digits_dataset(32, **{**DIGITS, "seed": 1})
@@ -186,16 +227,39 @@ def _missing_split(folder):
     (folder / "test-00000-of-00001.parquet").unlink()
 
 
+def _missing_shard(folder):
+    (folder / "train-00001-of-00002.parquet").unlink()
+
+
+def _broken_page(folder):
+    path = folder / "train-00000-of-00002.parquet"
+    content = bytearray(path.read_bytes())
+    content[100:2000] = bytes(1900)
+    path.write_bytes(content)
+
+
+def _web_page(folder):
+    (folder / "test-00000-of-00001.parquet").write_text("<!doctype html><title>Busy</title>")
+
+
+def _both_kinds_of_labels(folder):
+    _write_table(folder, img=[{"bytes": b"", "path": ""}], label=[1], fine_label=[1])
+
+
 BAD_INPUT = {
     _replace_column: "test-00000-of-00001.parquet: columns ['img', 'klass']",
     _plain_bytes: "but 'img' with 'bytes' in it",
     _null_image: "row 0: the image does not decode",
-    _text_labels: "'label' is of type string with 0 blanks",
-    _null_label: "'label' is of type int64 with 1 blanks",
+    _text_labels: "'label' is of type string, not whole",
+    _null_label: "'label' has blanks",
     _truncate: "test-00000-of-00001.parquet: not a whole parquet file",
     _label_out_of_range: "test-00000-of-00001.parquet: row 1 has label 10, not in 0 … 9",
     _broken_image: "test-00000-of-00001.parquet: row 0: the image does not decode",
     _wrong_size: "row 0: the image is 31 x 31 pixels, not 32 x 32",
+    _missing_shard: "of the 00002 files of train-*.parquet, number 1 is missing",
+    _broken_page: "train-00000-of-00002.parquet: ",
+    _web_page: "not a whole parquet file (a web page)",
+    _both_kinds_of_labels: "and one of ['label', 'fine_label'] are needed",
     _missing_split: "no test-*.parquet here; copy or link the files there",
 }
 
@@ -204,7 +268,7 @@ BAD_INPUT = {
 def test_bad_parquet_files_are_refused_by_name(folder, spoil):
     spoil(folder)
     with pytest.raises(InputError) as error:
-        read_parquet_dataset(folder, n_classes=10)
+        read(folder)
     assert BAD_INPUT[spoil] in str(error.value)
     assert str(folder) in str(error.value)
     assert "\n" not in str(error.value)
@@ -239,13 +303,29 @@ def test_duplicate_images_keep_all_their_labels():
     assert dataset.train.labels.tolist() == [0, 1, 2]
 
 
-CIFAR10 = REPOSITORY / "data/raw/cifar10"
+RAW = REPOSITORY / "data/raw"
 
 
-@pytest.mark.skipif(not CIFAR10.exists(), reason="real CIFAR-10 is not in data/raw (make raw)")
+@pytest.mark.skipif(not (RAW / "cifar10").exists(), reason="no data/raw/cifar10 (make raw)")
 def test_real_cifar10_has_its_published_statistics():
-    dataset = prepare_dataset(None, CIFAR10, n_classes=10)
+    dataset = read(RAW / "cifar10")
     assert np.bincount(dataset.train.labels).tolist() == [5000] * 10
     assert np.bincount(dataset.test.labels).tolist() == [1000] * 10
     np.testing.assert_allclose(dataset.mean, [0.4914, 0.4822, 0.4465], atol=1e-4)
     np.testing.assert_allclose(dataset.sd, [0.2470, 0.2435, 0.2616], atol=1e-4)
+
+
+@pytest.mark.skipif(
+    not (RAW / "cifar100-fifth").exists(), reason="no data/raw/cifar100-fifth (make raw)"
+)
+@pytest.mark.parametrize("k", [40, 80, 100])
+def test_real_cifar100_is_partitioned_with_balance(k):
+    dataset = read(RAW / "cifar100-fifth", 100)
+    train, test = dataset.train.labels, dataset.test.labels
+    clients = draw_partition(train, test, 100, 10, k, 80, 20, seed=0).clients
+    holders = [sum(label in client.classes for client in clients) for label in range(100)]
+    assert holders == [k // 10] * 100
+    assert {len(client.train) for client in clients} == {80 * 100 // 10}
+    assert len({len(client.test) for client in clients}) == 1
+    for client in clients:
+        assert sorted(set(train[client.train].tolist())) == client.classes

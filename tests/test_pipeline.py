@@ -5,11 +5,13 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import REPOSITORY
+from test_data import random_images, write_parquet
 
 TINY = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())
 
@@ -23,13 +25,18 @@ def copy_repository(folder: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str, config: dict | None = None):
-    """Run Snakemake in a copy of the repository with the tiny configuration, or ``config``."""
+def snakemake(
+    folder: Path, *arguments: str, config: dict | None = None, before: Sequence[str] = ()
+):
+    """Run Snakemake in a copy of the repository with the tiny configuration, or ``config``.
+
+    before: a command that runs it.
+    """
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config or TINY))
     command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--cores", "2"]
     bin_folder = str(Path(sys.executable).parent)
     return subprocess.run(
-        [*command, *arguments],
+        [*before, *command, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -42,7 +49,7 @@ def planned(result) -> dict[str, int]:
     """Count the jobs of each rule that a dry run lists."""
     assert result.returncode == 0, result.stderr
     counts = re.findall(r"^(\w+) +(\d+)$", result.stdout + result.stderr, flags=re.MULTILINE)
-    return {rule: int(n) for rule, n in counts if rule not in ("total", "default", "all")}
+    return {rule: int(n) for rule, n in counts if rule not in ("total", "default", "all", "data")}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +84,8 @@ def test_everything_is_made(finished):
     for suffix in ("csv", "md", "tex"):
         text = (results / f"tables/table1.{suffix}").read_text()
         assert suffix == "csv" or "stand-in for CIFAR-10" in text
-    assert (results / "figures/partition-cifar10.png").stat().st_size > 0
+    for dataset in ("cifar10", "cifar100", "flickr_aes"):
+        assert (results / f"figures/partition-{dataset}.png").stat().st_size > 0
     assert len(list(results.glob("runs/*/history.csv"))) == 3
 
 
@@ -105,8 +113,10 @@ def test_a_change_of_the_training_code_trains_everything_again(finished):
 
 
 def test_another_seed_trains_only_that_seed(finished):
+    """The draw of workers has a seed too, so their data are prepared once more, fetched not."""
     plan = planned(snakemake(finished, "--dry-run", config=changed(seeds=[0, 1])))
-    assert plan == {"partition": 1, "train": 3, "figure": 2, "table": 1}
+    data = {"prepare": 1, "partition_by_class": 2, "partition_by_worker": 1}
+    assert plan == {**data, "train": 3, "figure": 2, "table": 1}
 
 
 def test_another_learning_rate_trains_everything_in_new_folders_and_prepares_nothing(finished):
@@ -120,6 +130,50 @@ def test_once_data_are_prepared_again_and_the_same_nothing_is_trained(finished):
     result = snakemake(finished, "--forcerun", "prepare", "--until", "prepare")
     assert result.returncode == 0, result.stderr
     assert planned(snakemake(finished, "--dry-run")) == {}
+
+
+@pytest.fixture
+def with_files(tmp_path):
+    """A copy of the repository, and a configuration with CIFAR-10 from files at hand alone."""
+    copy_repository(tmp_path)
+    raw = tmp_path / "data/raw/cifar10"
+    raw.mkdir(parents=True)
+    images, labels = random_images(60), [n % 10 for n in range(60)]
+    write_parquet(raw / "train-0.parquet", images[:40], labels[:40])
+    write_parquet(raw / "test-0.parquet", images[40:], labels[40:])
+    config = changed()
+    cifar10 = config["datasets"]["cifar10"] | {
+        "stand_in": None,
+        "sources": [{"from": "files", "folder": "data/raw/cifar10"}],
+        "partition": {
+            "classes_per_client": [4], "train_images_per_class": 4, "test_images_per_class": 2,
+        },
+    }  # fmt: skip
+    config["datasets"] = {"cifar10": cifar10}
+    return tmp_path, config
+
+
+def test_files_at_hand_are_checked_again_if_they_are_others_not_if_they_are_touched(with_files):
+    folder, config = with_files
+    assert snakemake(folder, "data", config=config).returncode == 0
+    path = folder / "data/raw/cifar10/train-0.parquet"
+    path.touch()
+    assert planned(snakemake(folder, "data", "--dry-run", config=config)) == {}
+    images = random_images(50, seed=1)
+    write_parquet(path, images, [n % 10 for n in range(50)])
+    plan = planned(snakemake(folder, "data", "--dry-run", config=config))
+    assert {"fetch", "prepare", "partition_by_class"} <= plan.keys()
+
+
+def test_stand_ins_need_no_network(tmp_path):
+    """In a network namespace of its own, without even a loopback."""
+    copy_repository(tmp_path)
+    inside = ["unshare", "--net", "--map-root-user"]
+    if subprocess.run([*inside, "true"], check=False).returncode:
+        pytest.skip("this machine does not let a test have a network of its own")
+    result = snakemake(tmp_path, "data", before=inside)
+    assert result.returncode == 0, result.stderr
+    assert len(list((tmp_path / "data/prepared").glob("*.safetensors"))) == 3
 
 
 def test_figures_are_redrawn_from_histories_alone_and_come_out_the_same(finished, tmp_path):
@@ -151,7 +205,7 @@ def test_a_missing_history_is_trained_again(finished):
         (changed(optimiser={"momentun": 0.9}), "optimiser: unknown key 'momentun'"),
         (changed(compute={"threads": 0}), "compute.threads: 0 is less than the minimum of 1"),
         (changed_panel(classes_per_client=[0]), "0 is less than the minimum of 1"),
-        (changed_panel(classes_per_client=[11]), "11 is more than the 10 classes of cifar10"),
+        (changed_panel(classes_per_client=[11]), "11 is not in [4], for which partitions of"),
         (changed_panel(personalization_layers=[0, 16]), "16 is more than the 15 layers of"),
         ({k: v for k, v in TINY.items() if k != "optimiser"}, "missing key 'optimiser'"),
     ],
@@ -171,19 +225,21 @@ def test_a_wrong_configuration_is_one_clear_line(tmp_path, config, words):
 @pytest.mark.parametrize("truncated", [False, True])
 def test_missing_or_truncated_data_end_in_a_clear_line_and_leave_nothing(tmp_path, truncated):
     config = changed()
-    config["datasets"]["cifar10"]["stand_in"] = None
+    config["datasets"]["cifar10"] |= {
+        "stand_in": None,
+        "sources": [{"from": "files", "folder": "data/raw/cifar10"}],
+    }
     copy_repository(tmp_path)
     if truncated:
         (tmp_path / "data/raw/cifar10").mkdir(parents=True)
         for name in ("train-0.parquet", "test-0.parquet"):
             (tmp_path / "data/raw/cifar10" / name).write_bytes(b"PAR1")
     result = snakemake(tmp_path, config=config)
-    expected = "train-0.parquet: not a whole" if truncated else "no train-*.parquet here"
+    start = "error: data/raw/cifar10/" if truncated else "error: cifar10: no source works: files: "
+    expected = "train-0.parquet: not a whole" if truncated else "neither train-*.parquet"
     output = result.stdout + result.stderr
     assert result.returncode == 1
-    assert any(
-        line.startswith("error: data/raw/cifar10") and expected in line
-        for line in output.splitlines()
-    )
+    assert any(line.startswith(start) and expected in line for line in output.splitlines())
     assert "Traceback" not in output
-    assert not list((tmp_path / "data").glob("prepared/*"))
+    left = [path.name for path in (tmp_path / "data").glob("prepared/cifar10-*")]
+    assert [name for name in left if not name.endswith(".source.json")] == []

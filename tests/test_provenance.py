@@ -70,9 +70,18 @@ def test_the_training_code_is_all_that_a_training_run_imports():
     assert imported_by("train") == {package / name for name in TRAINING_CODE}
 
 
-@pytest.mark.parametrize(
-    "script", ["fetch", "partition", "train", "figure", "figure_partition", "table"]
-)
+@pytest.mark.parametrize("script", ["partition", "train", "figure", "figure_partition", "table"])
 def test_the_modules_of_a_script_are_those_that_it_imports_when_run(script):
     found = modules_of(REPOSITORY / f"scripts/{script}.py")
     assert {path.resolve() for path in found} == imported_by(script)
+
+
+@pytest.mark.parametrize(
+    ("script", "reader"), [("fetch", "simulated"), ("prepare", "flickr_aes"), ("prepare", "digits")]
+)
+def test_modules_that_a_script_imports_only_when_it_needs_them_are_found_too(script, reader):
+    found = {path.resolve() for path in modules_of(REPOSITORY / f"scripts/{script}.py")}
+    at_once = imported_by(script)
+    later = (REPOSITORY / f"scripts/fedper/data/{reader}.py").resolve()
+    assert at_once < found
+    assert later in found - at_once

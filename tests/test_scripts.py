@@ -112,31 +112,47 @@ def test_missing_inputs_are_refused_by_name(inputs):
     assert_one_clear_line(train(inputs, SMALL, "out"), "data.safetensors", "prepare the data again")
 
 
-def fetch(folder: Path, out: Path) -> subprocess.CompletedProcess:
-    return run_script(
-        "fetch.py", "--folder", folder, "--n-classes", 10,
-        "--out", out / "d.safetensors", "--about", out / "d.json",
-    )  # fmt: skip
-
-
 def test_missing_and_truncated_data_files_are_refused_and_nothing_is_written(tmp_path):
     raw, out = tmp_path / "raw", tmp_path / "out"
-    assert_one_clear_line(fetch(raw, out), str(raw), "no train-*.parquet here", "make raw FROM=")
+    fetch = (
+        "fetch.py", "--dataset", "cifar10", "--raw", raw, "--out", out / "source.json",
+        "--sources", json.dumps([{"from": "files", "folder": str(raw)}]),
+    )  # fmt: skip
+    words = (str(raw), "neither train-*.parquet", "nor cifar-10-python.tar.gz", "make raw FROM=")
+    assert_one_clear_line(run_script(*fetch), *words)
+    assert not out.exists()
     raw.mkdir()
     for name in ("train-0.parquet", "test-0.parquet"):
         (raw / name).write_bytes(b"PAR1 and no more")
-    assert_one_clear_line(fetch(raw, out), "train-0.parquet: not a whole parquet file")
-    assert not out.exists()
+    assert run_script(*fetch).returncode == 0
+    prepare = (
+        "prepare.py", "--receipt", out / "source.json", "--out", out / "d.safetensors",
+        "--settings", '{"dataset": "cifar10", "n_classes": 10, "stand_in": null}',
+        "--about", out / "d.json", "--excluded", out / "d.csv",
+    )  # fmt: skip
+    assert_one_clear_line(run_script(*prepare), "train-0.parquet: not a whole parquet file")
+    assert [path.name for path in out.iterdir()] == ["source.json"]
+    (out / "source.json").write_text("{}")
+    assert_one_clear_line(run_script(*prepare), "source.json: not a receipt of fetch.py")
 
 
 @pytest.mark.parametrize(("k", "words"), [(0, "0 is not in 1 … 10"), (11, "11 is not in 1 … 10")])
 def test_impossible_k_is_refused(inputs, k, words):
     result = run_script(
-        "partition.py", "--data", inputs / "data.safetensors", "--n-clients", 5,
+        "partition.py", "by-class", "--data", inputs / "data.safetensors", "--n-clients", 5,
         "--classes-per-client", k, "--train-images-per-class", 20,
         "--test-images-per-class", 20, "--seed", 0, "--out", inputs / "new.json",
     )  # fmt: skip
     assert_one_clear_line(result, "classes_per_client", words)
+    assert not (inputs / "new.json").exists()
+
+
+def test_data_that_do_not_say_who_holds_them_are_not_partitioned_by_worker(inputs):
+    result = run_script(
+        "partition.py", "by-worker", "--data", inputs / "data.safetensors", "--n-clients", 5,
+        "--seed", 0, "--out", inputs / "new.json",
+    )  # fmt: skip
+    assert_one_clear_line(result, "the data set does not say who holds what", "use by-class")
     assert not (inputs / "new.json").exists()
 
 
