@@ -322,10 +322,10 @@ def test_real_cifar10_has_its_published_statistics():
 def test_real_cifar100_is_partitioned_with_balance(k):
     dataset = read(RAW / "cifar100-fifth", 100)
     train, test = dataset.train.labels, dataset.test.labels
-    clients = draw_partition(train, test, 100, 10, k, 80, 20, seed=0).clients
+    clients = draw_partition(train, test, 100, 10, k, 100, 20, seed=0).clients
     holders = [sum(label in client.classes for client in clients) for label in range(100)]
     assert holders == [k // 10] * 100
-    assert {len(client.train) for client in clients} == {80 * 100 // 10}
+    assert {len(client.train) for client in clients} == {100 // (k // 10) * k}
     assert len({len(client.test) for client in clients}) == 1
     for client in clients:
         assert sorted(set(train[client.train].tolist())) == client.classes
