@@ -24,15 +24,18 @@ lint: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --lint
 
 bench: $(VENV)/.complete
-	$(ACTIVATE) && python benchmarks/round_vs_loop.py && python benchmarks/prepare_data.py
+	$(ACTIVATE) && python benchmarks/round_vs_loop.py && python benchmarks/prepare_data.py \
+		$(if $(wildcard data/raw/cifar10),--cifar10 data/raw/cifar10)
 
 # Link data sets that are already on this machine, whichever of these folders FROM has:
 # cifar10, cifar100, cifar100-fifth, flickr_aes. make raw FROM=<folder>
 raw:
-	@found=; for name in cifar10 cifar100 cifar100-fifth flickr_aes; do \
-		if test -d "$(FROM)/$$name"; then \
-			mkdir -p data/raw && ln -sfn "$(abspath $(FROM))/$$name" "data/raw/$$name" && \
-			echo "data/raw/$$name -> $(abspath $(FROM))/$$name"; found=yes; \
+	@from=$$(cd "$(FROM)" 2>/dev/null && pwd); found=; \
+	for name in cifar10 cifar100 cifar100-fifth flickr_aes; do \
+		if test -n "$(FROM)" && test -d "$$from/$$name"; then found=yes; mkdir -p data/raw; \
+			if test -e "data/raw/$$name" && ! test -L "data/raw/$$name"; then \
+				echo "error: data/raw/$$name is a folder of its own; move it away" >&2; exit 1; fi; \
+			ln -sfn "$$from/$$name" "data/raw/$$name" && echo "data/raw/$$name -> $$from/$$name"; \
 		fi; done; \
 	test -n "$$found" || { echo "error: FROM=$(FROM): no data set's folder in it, see data/README.md" >&2; exit 1; }
 

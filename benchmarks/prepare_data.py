@@ -69,7 +69,7 @@ def measure_cifar10(folder: Path) -> dict:
                          "--out", out / "receipt.json"],
             "prepare.py": ["--receipt", out / "receipt.json", "--settings", settings,
                            "--out", out / "d.safetensors", "--about", out / "d.json",
-                           "--excluded", out / "d.csv"],
+                           "--provenance", out / "p.json", "--excluded", out / "d.csv"],
         }  # fmt: skip
         seconds = {}
         for script, options in commands.items():

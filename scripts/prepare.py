@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fedper.data.dataset import describe_dataset, save_dataset
 from fedper.data.prepare import prepare
-from fedper.data.raw import read_receipt
+from fedper.data.raw import check_receipt, read_receipt
 from fedper.errors import one_line_errors
 from fedper.files import write_text
 
@@ -21,14 +21,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="that decode photographs")
     parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
     parser.add_argument("--about", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--provenance", type=Path, required=True, help="JSON file to write")
     parser.add_argument("--excluded", type=Path, required=True, help="CSV file to write")
     arguments = parser.parse_args()
 
-    dataset, excluded = prepare(
-        arguments.settings, read_receipt(arguments.receipt), arguments.seed, arguments.threads
-    )
+    receipt = read_receipt(arguments.receipt)
+    check_receipt(receipt, arguments.receipt)
+    dataset, excluded = prepare(arguments.settings, receipt, arguments.seed, arguments.threads)
     save_dataset(dataset, arguments.out)
     write_text(arguments.excluded, excluded.to_csv(index=False))
+    write_text(arguments.provenance, json.dumps(dataset.provenance, indent=2) + "\n")
     write_text(arguments.about, json.dumps(describe_dataset(dataset), indent=2) + "\n")
 
 

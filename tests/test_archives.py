@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import run_main
+from conftest import prepare_files, run_main
 from fedper.data.archives import CLASSES, read_archive
 from fedper.data.dataset import make_dataset
 from fedper.data.parquet import read_parquet
-from fedper.errors import InputError
 from test_data import random_images, write_parquet
 from torchvision.datasets import CIFAR10, CIFAR100
 
@@ -101,7 +100,8 @@ def test_both_layouts_give_the_same_data_and_byte_identical_partitions(both_layo
             ("fetch.py", "--dataset", dataset, "--sources", sources, "--raw", tmp_path / "raw",
              "--out", out / "source.json"),
             ("prepare.py", "--receipt", out / "source.json", "--settings", settings, "--out",
-             out / "d.safetensors", "--about", out / "d.json", "--excluded", out / "d.csv"),
+             out / "d.safetensors", "--about", out / "d.json", "--provenance", out / "p.json",
+             "--excluded", out / "d.csv"),
             ("partition.py", "by-class", "--data", out / "d.safetensors", "--n-clients", 5,
              "--classes-per-client", n_classes * 4 // 10, "--train-images-per-class", 4,
              "--test-images-per-class", 2, "--seed", 3, "--out", out / "partition.json"),
@@ -129,9 +129,9 @@ def test_both_layouts_give_the_same_data_and_byte_identical_partitions(both_layo
     ],
 )
 def test_an_archive_that_is_not_the_official_one_is_never_unpacked(
-    both_layouts, spoil, words, monkeypatch
+    both_layouts, spoil, words, monkeypatch, tmp_path
 ):
-    dataset, _, _, folder = both_layouts
+    dataset, n_classes, _, folder = both_layouts
     official = CLASSES[dataset]
     path = folder / official.filename
     path.write_bytes(spoil(path.read_bytes()))
@@ -141,6 +141,10 @@ def test_an_archive_that_is_not_the_official_one_is_never_unpacked(
 
     monkeypatch.setattr(pickle, "load", refuse)
     monkeypatch.setattr(tarfile, "open", refuse)
-    with pytest.raises(InputError, match=words) as error:
-        read_archive(path, official)
-    assert str(path) in str(error.value)
+    settings = {"dataset": dataset, "n_classes": n_classes, "stand_in": None}
+    status, message = prepare_files(folder, tmp_path / "out", settings)
+    assert status == 1
+    assert message.startswith(f"error: {path}: ")
+    assert words in message
+    assert "\n" not in message
+    assert not (tmp_path / "out/made").exists()

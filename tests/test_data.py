@@ -1,6 +1,7 @@
 """Readers and the canonical form, against files that the test makes."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from conftest import REPOSITORY
+from conftest import REPOSITORY, prepare_files, run_main
 from fedper.data.dataset import (
     Dataset,
     Split,
@@ -53,6 +54,8 @@ def random_images(n: int, seed: int = 0, size: int = 32) -> np.ndarray:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with 20 training images in two files and 10 test images."""
+    tmp_path = tmp_path / "files"
+    tmp_path.mkdir()
     images, labels = random_images(30), np.arange(30) % 10
     write_parquet(tmp_path / "train-00000-of-00002.parquet", images[:12], labels[:12])
     write_parquet(tmp_path / "train-00001-of-00002.parquet", images[12:20], labels[12:20])
@@ -220,7 +223,8 @@ def _broken_image(folder):
 
 
 def _wrong_size(folder):
-    write_parquet(folder / "test-00000-of-00001.parquet", [random_images(1, size=31)[0]], [0])
+    image = random_images(1)[0][:31]
+    write_parquet(folder / "test-00000-of-00001.parquet", [image], [0])
 
 
 def _missing_split(folder):
@@ -231,10 +235,37 @@ def _missing_shard(folder):
     (folder / "train-00001-of-00002.parquet").unlink()
 
 
+def _another_whole(folder):
+    write_parquet(folder / "train-00000-of-00001.parquet", random_images(2), [0, 1])
+
+
+def _a_copy(folder):
+    path = folder / "train-00001-of-00002.parquet"
+    (folder / "train-00001-of-00002 (1).parquet").write_bytes(path.read_bytes())
+
+
+def _repeated_columns(folder):
+    rows = pa.array([{"bytes": b"", "path": ""}])
+    table = pa.Table.from_arrays([rows, rows, pa.array([0])], names=["img", "img", "label"])
+    pq.write_table(table, folder / "test-00000-of-00001.parquet")
+
+
+def _postscript(folder):
+    """A format that Pillow would hand to another program."""
+    content = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 32 32\nshowpage\n"
+    write_parquet(folder / "test-00000-of-00001.parquet", [content], [0])
+
+
+def _damaged_chunk(folder):
+    content = encode(random_images(1)[0])
+    damaged = content.replace(b"IHDR", b"IHDX")
+    write_parquet(folder / "test-00000-of-00001.parquet", [damaged], [0])
+
+
 def _broken_page(folder):
     path = folder / "train-00000-of-00002.parquet"
     content = bytearray(path.read_bytes())
-    content[100:2000] = bytes(1900)
+    content[4:60] = b"\xff" * 56
     path.write_bytes(content)
 
 
@@ -255,23 +286,69 @@ BAD_INPUT = {
     _truncate: "test-00000-of-00001.parquet: not a whole parquet file",
     _label_out_of_range: "test-00000-of-00001.parquet: row 1 has label 10, not in 0 … 9",
     _broken_image: "test-00000-of-00001.parquet: row 0: the image does not decode",
-    _wrong_size: "row 0: the image is 31 x 31 pixels, not 32 x 32",
-    _missing_shard: "of the 00002 files of train-*.parquet, number 1 is missing",
-    _broken_page: "train-00000-of-00002.parquet: ",
+    _wrong_size: "row 0: the image is 32 x 31 pixels, not 32 x 32",
+    _missing_shard: "train-00000-of-00002.parquet are not the files of one whole",
+    _broken_page: "train-00000-of-00002.parquet: breaks off",
+    _another_whole: "are not the files of one whole",
+    _a_copy: "train-00001-of-00002 (1).parquet, train-00001-of-00002.parquet are not",
+    _repeated_columns: "columns ['img', 'img', 'label']",
+    _postscript: "row 0: the image does not decode",
+    _damaged_chunk: "row 0: the image does not decode",
     _web_page: "not a whole parquet file (a web page)",
     _both_kinds_of_labels: "and one of ['label', 'fine_label'] are needed",
     _missing_split: "no test-*.parquet here; copy or link the files there",
 }
 
 
+SETTINGS = {"dataset": "cifar10", "n_classes": 10, "stand_in": None}
+
+
 @pytest.mark.parametrize("spoil", BAD_INPUT)
-def test_bad_parquet_files_are_refused_by_name(folder, spoil):
+def test_bad_parquet_files_end_in_one_clear_line_and_nothing_is_written(folder, tmp_path, spoil):
     spoil(folder)
-    with pytest.raises(InputError) as error:
-        read(folder)
-    assert BAD_INPUT[spoil] in str(error.value)
-    assert str(folder) in str(error.value)
-    assert "\n" not in str(error.value)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    status, message = prepare_files(folder, tmp_path, SETTINGS)
+    assert status == 1
+    assert message.startswith(f"error: {folder}")
+    assert BAD_INPUT[spoil] in message
+    assert "\n" not in message
+    assert not (tmp_path / "made").exists()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda path: path.unlink(), "gone since it was fetched; delete "),
+        (lambda path: path.write_bytes(b"PAR1"), "not the file that was fetched; delete "),
+    ],
+)
+def test_files_that_changed_since_they_were_fetched_are_not_read(folder, tmp_path, change, words):
+    assert prepare_files(folder, tmp_path, SETTINGS) == (0, "")
+    change(folder / "test-00000-of-00001.parquet")
+    receipt = tmp_path / "receipt.json"
+    status, message = run_main(
+        "prepare.py", "--receipt", receipt, "--settings", json.dumps(SETTINGS),
+        "--out", tmp_path / "new/d.safetensors", "--about", tmp_path / "new/d.json",
+        "--provenance", tmp_path / "new/p.json", "--excluded", tmp_path / "new/d.csv",
+    )  # fmt: skip
+    assert status == 1
+    assert f"test-00000-of-00001.parquet: {words}{receipt}" in message
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_triggers_training_does_not_depend_on_the_source(folder, tmp_path):
+    """The same pixels from other files: the description is the same, the provenance another."""
+    assert prepare_files(folder, tmp_path, SETTINGS) == (0, "")
+    other = tmp_path / "other"
+    other.mkdir()
+    images, labels = random_images(30), np.arange(30) % 10
+    write_parquet(other / "train-0.parquet", images[:20][::-1], labels[:20][::-1], kind="WEBP")
+    write_parquet(other / "test-0.parquet", images[20:], labels[20:])
+    assert prepare_files(other, tmp_path / "again", SETTINGS) == (0, "")
+    one, two = tmp_path / "made", tmp_path / "again/made"
+    assert (one / "d.json").read_bytes() == (two / "d.json").read_bytes()
+    assert (one / "p.json").read_bytes() != (two / "p.json").read_bytes()
 
 
 def test_a_broken_prepared_file_is_refused(small_dataset, tmp_path):

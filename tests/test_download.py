@@ -1,18 +1,15 @@
 """Downloads on bad days: what passes is waited for, what lasts ends in one clear line."""
 
 import hashlib
-import os
 import re
-import subprocess
-import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import numpy as np
 import pytest
 from bad_server import breaks_off, serving, stalls, status, web_page, whole, without_ranges
-from conftest import REPOSITORY
 from fedper.data.download import Patience, download
 from fedper.data.integrity import Remote
 from fedper.errors import InputError
@@ -85,7 +82,7 @@ def test_a_failure_that_lasts_is_given_up_after_growing_pauses(fetch, server, tm
     match = "answers 500 .*, given up after 3 attempts in a row"
     assert_fails(fetch, tmp_path, status(500), match=match)
     assert len(server.requests) == 3
-    assert re.findall(r"next attempt in ([\d.]+) s", capfd.readouterr().err) == ["0.0", "0.0"]
+    assert re.findall(r"next attempt in ([\d.]+) s", capfd.readouterr().err) == ["0.01", "0.02"]
 
 
 def test_pauses_double_up_to_the_longest(fetch, tmp_path, monkeypatch):
@@ -162,6 +159,32 @@ def test_a_wrong_checksum_is_refused_and_nothing_of_it_is_kept(fetch, tmp_path):
     assert fetch(whole(BODY)) == BODY
 
 
+def test_two_at_once_fetch_the_file_once(fetch, server):
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(lambda _: fetch(whole(BODY)), range(2))) == [BODY, BODY]
+    assert server.ranges("/file.bin") == [None]
+
+
+def test_a_whole_part_left_by_a_kill_is_not_fetched_again(fetch, server, tmp_path):
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part/file.binabcdefgh.part").write_bytes(BODY)
+    assert fetch(status(500)) == BODY
+    assert server.requests == []
+
+
+def test_an_address_that_is_none_is_said_at_once(tmp_path):
+    for url in ("file.bin", "ftp://127.0.0.1/file.bin", "http://"):
+        with pytest.raises(InputError) as error:
+            download(Remote(url), tmp_path / "target/f", tmp_path / "part", HASTE, HINT)
+        assert "attempts" not in str(error.value)
+
+
+def test_no_patience_at_all_is_one_attempt(fetch, server, tmp_path):
+    patience = Patience(attempts=0, first_pause_s=0.01, timeout_s=0.5)
+    assert_fails(fetch, tmp_path, status(500), match="given up after 1", patience=patience)
+    assert len(server.requests) == 1
+
+
 def test_a_wrong_size_is_refused(fetch, tmp_path):
     match = "2,999,999 bytes came instead of 3,000,000"
     assert_fails(fetch, tmp_path, whole(BODY[:-1]), match=match)
@@ -177,39 +200,3 @@ def test_no_network_is_said(tmp_path):
 def test_progress_shows_rate_and_time_left(fetch, capfd):
     fetch(whole(BODY))
     assert re.search(r"3\.00M/3\.00M \[00:00<00:00, [\d.]+\w?B/s\]", capfd.readouterr().err)
-
-
-CAN_MOUNT = ["unshare", "--mount", "--map-root-user"]
-
-
-@pytest.mark.skipif(
-    subprocess.run([*CAN_MOUNT, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=False).returncode
-    if sys.platform == "linux"
-    else True,
-    reason="this machine does not let a test mount a small tmpfs",
-)
-def test_a_full_disk_is_one_clear_line(server, tmp_path):
-    """A disk of 200 kB; the script as a user runs it."""
-    name = "train-00000-of-00001.parquet"
-    path = f"0b2714987fa478483af9968de7c934580d0bb9a2/plain_text/{name}"
-    server.replies[f"/datasets/uoft-cs/cifar10/resolve/{path}"] = [whole(BODY)]
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    script = (
-        f"mount -t tmpfs -o size=200k tmpfs {disk} && cd {disk} && "
-        f"{sys.executable} {REPOSITORY}/scripts/fetch.py --dataset cifar10 --raw raw "
-        """--sources '[{"from": "huggingface"}, {"from": "torchvision"}]' --out receipt.json; """
-        "status=$?; find . -name '*.parquet' -o -name receipt.json; exit $status"
-    )
-    result = subprocess.run(
-        [*CAN_MOUNT, "sh", "-c", script],
-        env={**os.environ, "HF_ENDPOINT": server.url},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 1
-    assert result.stdout == ""
-    (line,) = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    assert line.startswith(f"error: raw/incomplete/huggingface/cifar10/{name}: No space left")
-    assert "Traceback" not in result.stderr

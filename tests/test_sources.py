@@ -1,7 +1,9 @@
 """Sources in their order, against a server on this machine that speaks each one's protocol."""
 
 import hashlib
+import io
 import json
+import zipfile
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -165,6 +167,18 @@ def test_the_pins_of_all_files_are_well_formed():
         assert CLASSES[dataset].filename == name
 
 
+HEADER = b"worker, imagePair, score\n"
+
+
+def _zip() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("40K/a.jpg", RANDOM.bytes(50_000))
+    return buffer.getvalue()
+
+
+PHOTOS = _zip()
+
 PAGE = """<html><head><title>FLICKR-AES</title></head><body>
 <a href="https://drive.google.com/file/d/ratings0000000000000000000000/view">{ratings}</a>
 <a href="https://drive.google.com/file/d/archive0000000000000000000000/view">{archive}</a>
@@ -196,10 +210,10 @@ def drive(server, monkeypatch):
     uc = "/drive.google.com/uc?id="
     server.replies |= {
         f"/drive.google.com/embeddedfolderview?id={DRIVE_FOLDER}": [whole(page)],
-        f"{uc}ratings0000000000000000000000": [whole(b"worker, imagePair, score\n", **attached)],
+        f"{uc}ratings0000000000000000000000": [whole(HEADER, **attached)],
         f"{uc}archive0000000000000000000000": [web_page(WARNING)],
         "/drive.usercontent.google.com/download?id=archive0000000000000000000000&confirm=t": [
-            whole(ARCHIVE, **attached)
+            whole(PHOTOS, **attached)
         ],
     }
     return server
@@ -212,8 +226,42 @@ def test_flickr_aes_comes_from_google_drive_past_its_virus_warning(drive, tmp_pa
     assert fetch("flickr_aes", FLICKR_AES) == (0, "")
     about = receipt(tmp_path)
     assert about["source"] == "google_drive"
-    assert about["files"][PHOTO_ARCHIVE]["sha256"] == hashlib.sha256(ARCHIVE).hexdigest()
+    assert about["files"][PHOTO_ARCHIVE]["sha256"] == hashlib.sha256(PHOTOS).hexdigest()
     assert list(about["files"]) == [RATINGS, PHOTO_ARCHIVE]
+
+
+def test_google_drive_is_not_asked_again_once_both_files_are_here(drive, tmp_path):
+    assert fetch("flickr_aes", FLICKR_AES) == (0, "")
+    n_requests = len(drive.requests)
+    for path in list(drive.replies):
+        drive.replies[path] = [status(500)]
+    assert fetch("flickr_aes", FLICKR_AES) == (0, "")
+    assert len(drive.requests) == n_requests
+
+
+@pytest.mark.parametrize(
+    ("path", "is_table", "words"),
+    [
+        (
+            "drive.usercontent.google.com/download?id=archive0000000000000000000000&confirm=t",
+            False,
+            "it is cut off or no zip archive",
+        ),
+        ("drive.google.com/uc?id=ratings0000000000000000000000", True, "its last line is cut off"),
+    ],
+)
+def test_a_file_that_came_cut_off_from_google_drive_is_not_kept(
+    drive, tmp_path, path, is_table, words
+):
+    """As when an answer does not say how long it is: nothing else tells."""
+    body = HEADER[:-1] if is_table else PHOTOS[:-50]
+    drive.replies[f"/{path}"] = [
+        whole(body, Content_Disposition='attachment; filename="x"', Content_Type="x/y")
+    ]
+    exit_status, message = fetch("flickr_aes", FLICKR_AES)
+    assert exit_status == 1
+    assert words in message
+    assert (RATINGS if is_table else PHOTO_ARCHIVE) not in " ".join(files_in(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -243,4 +291,4 @@ def test_an_unpacked_archive_will_do(server, tmp_path):
     (folder / "40K").mkdir(parents=True)
     (folder / RATINGS).write_text("worker, imagePair, score\n")
     assert fetch("flickr_aes", FLICKR_AES) == (0, "")
-    assert list(receipt(tmp_path)["files"]) == [RATINGS]
+    assert list(receipt(tmp_path)["files"]) == [RATINGS, "40K"]

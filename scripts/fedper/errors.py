@@ -1,6 +1,5 @@
 """Errors that the user can mend, and how they are shown."""
 
-import errno
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -10,13 +9,10 @@ class InputError(Exception):
     """Something the user gave is wrong: the message names the file or key, and the remedy."""
 
 
-UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
-
-
 def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a script's ``main`` so that an InputError is one line on stderr and exit status 1.
 
-    So is a disk that is full or may not be written to.
+    So is what the operating system refuses: a full disk, a folder that may not be written to.
     """
 
     @wraps(main)
@@ -26,7 +22,7 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
         except InputError as error:
             sys.exit(f"error: {error}")
         except OSError as error:
-            if error.errno not in UNWRITABLE:
+            if error.strerror is None:
                 raise
             what = error.filename or "the output"
             sys.exit(f"error: {what}: {error.strerror}; mend that and run again")

@@ -16,7 +16,7 @@ from fedper.files import atomic
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 [n, 3, H, W] and labels int64 [n], rows sorted by the images' SHA-256.
+    """Images uint8 [n, 3, H, W] and labels int64 [n]; in a Dataset sorted by images' SHA-256.
 
     clients: int64 [n], who holds each sample, where the data set itself says so (FLICKR-AES);
     None where a partition has yet to deal the samples out (CIFAR).
@@ -62,10 +62,9 @@ def make_dataset(train: Split, test: Split, n_classes: int, provenance: dict) ->
 
 
 def describe_dataset(dataset: Dataset) -> dict:
-    """Sum up a data set: provenance, sizes, pixel statistics, and a SHA-256 of its content.
+    """Sum up the content of a data set: sizes, pixel statistics, and a SHA-256 of all of it.
 
-    The content's hash depends on neither source nor file layout; two preparations of the same
-    images agree in it.
+    Neither source nor file layout is in it: two preparations of the same images agree.
     """
     digest = hashlib.sha256()
     for split in (dataset.train, dataset.test):
@@ -74,7 +73,6 @@ def describe_dataset(dataset: Dataset) -> dict:
         if split.clients is not None:
             digest.update(split.clients.astype("<i8").tobytes())
     return {
-        "provenance": dataset.provenance,
         "n_classes": dataset.n_classes,
         "train_images": len(dataset.train.labels),
         "test_images": len(dataset.test.labels),
@@ -99,7 +97,7 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
         except SafetensorError as error:
             n_bytes = sum(array.nbytes for array in arrays.values())
             raise InputError(
-                f"{path}: cannot be written ({error}); it needs {n_bytes / 1e6:,.0f} MB of disk"
+                f"{path}: cannot be written ({error}); it needs {n_bytes / 1e6:,.1f} MB of disk"
             ) from error
 
 

@@ -4,6 +4,7 @@ The transfer itself (ranges, partial files, Google Drive's confirmation pages, t
 gdown's; what is here decides which failures pass, how long to wait, and what counts as whole.
 """
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -19,9 +20,20 @@ from urllib3.util import Retry
 
 from fedper.data.integrity import Remote, fault_of
 from fedper.errors import InputError
+from fedper.files import atomic
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 """HTTP statuses that may be gone in a moment."""
+
+
+LASTING = (
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.SSLError,
+    requests.exceptions.TooManyRedirects,
+)
+"""Failures that another attempt would only repeat."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +53,27 @@ class Patience:
 def download(remote: Remote, path: Path, incomplete: Path, patience: Patience, hint: str) -> None:
     """Bring a file to ``path``, unless the right one is there already.
 
-    Until it is whole it grows in the folder ``incomplete`` (on the same disk), where the next
-    call finds it and goes on. Raises InputError, which ends in ``hint``, if the server has no such
-    file, sends something else, or fails too often; OSError if the disk is full.
+    Until it is whole it grows in the folder ``incomplete``, where the next call finds it and goes
+    on. Raises InputError, which ends in ``hint``, if the server has no such file, sends something
+    else, or fails too often; OSError if the disk is full.
     """
-    if path.exists() and fault_of(path, remote) is None:
-        return
     incomplete.mkdir(parents=True, exist_ok=True)
     whole = incomplete / path.name
     with FileLock(incomplete / f"{path.name}.lock"):
-        _transfer_patiently(remote.url, whole, patience, hint)
+        if path.exists() and fault_of(path, remote) is None:
+            return
+        for part in _parts(whole):
+            if remote.can_tell and fault_of(part, remote) is None:
+                part.replace(whole)  # it was whole when an earlier call was killed
+        if not whole.exists():
+            _transfer_patiently(remote.url, whole, patience, hint)
         fault = fault_of(whole, remote)
         if fault is not None:
             whole.unlink()
             raise InputError(f"{remote.url}: {fault}; {hint}")
         path.parent.mkdir(parents=True, exist_ok=True)
-        whole.replace(path)
+        with atomic(path) as temporary:  # ``path`` may be on another disk
+            shutil.move(whole, temporary)
 
 
 def patiently(attempt: Callable[[], object], what: str, patience: Patience, hint: str) -> object:
@@ -78,17 +95,15 @@ def _transfer_patiently(url: str, whole: Path, patience: Patience, hint: str) ->
                 use_cookies=False,
                 timeout=(patience.timeout_s, patience.timeout_s),
             )
-        except (FileURLRetrievalError, requests.RequestException):
+        except requests.RequestException:
             raise
-        except KeyError as error:
-            raise DownloadError("an answer without the usual headers") from error
         except OSError as error:
             raise OSError(error.errno, error.strerror, str(whole)) from error
-        except DownloadError:
+        except (DownloadError, KeyError, ValueError) as error:  # or headers that make no sense
             if before and bytes_so_far() == before:  # the server does not go on from there
                 for part in _parts(whole):
                     part.unlink()
-            raise
+            raise error if isinstance(error, DownloadError) else DownloadError(error) from error
 
     _retry(attempt, bytes_so_far, url, patience, hint)
 
@@ -117,13 +132,13 @@ def _retry(
         failures = 1 if now > furthest else failures + 1
         furthest = max(furthest, now)
         pause = min(patience.first_pause_s * 2 ** (failures - 1), patience.longest_pause_s)
-        if failures == patience.attempts or (asked_pause or 0) > patience.longest_pause_s:
+        if failures >= patience.attempts or (asked_pause or 0) > patience.longest_pause_s:
             wait = f", asks to wait {asked_pause:.0f} s" if asked_pause else ""
             raise InputError(
                 f"{what}: {reason}{wait}, given up after {failures} attempts in a row; {hint}"
             )
         pause = max(pause, asked_pause or 0)
-        print(f"{what}: {reason}; next attempt in {pause:.1f} s", file=sys.stderr, flush=True)
+        print(f"{what}: {reason}; next attempt in {pause:g} s", file=sys.stderr, flush=True)
         time.sleep(pause)
 
 
@@ -133,6 +148,8 @@ def _raise_if_lasting(error: Exception, what: str, hint: str) -> None:
         raise InputError(f"{what}: Google Drive refuses the file for now; {hint}") from error
     if isinstance(error, requests.HTTPError) and error.response.status_code not in PASSING:
         raise InputError(f"{what}: {_reason(error)}; {hint}") from error
+    if isinstance(error, LASTING):
+        raise InputError(f"{what}: {str(error).splitlines()[0]}; {hint}") from error
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         raise error  # this machine's disk, not the network
 

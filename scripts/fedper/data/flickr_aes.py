@@ -81,6 +81,7 @@ def read_flickr_aes(
     train, test = (
         _to_split(chosen[chosen["test"] == is_test], images, row_of) for is_test in (False, True)
     )
+    del images  # the splits have copies
     return make_dataset(train, test, N_SCORES, about), report
 
 

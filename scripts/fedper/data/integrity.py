@@ -1,17 +1,29 @@
 """Whether a file is the one that was asked for."""
 
 import hashlib
+import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file on a server. size in bytes, checksum as "sha256:…" or "md5:…"; None if not known."""
+    """A file on a server, and what is known of it.
+
+    size: in bytes.  checksum: "sha256:…" or "md5:…".  check: says what is wrong with a file that
+    came, or None, for files whose size and checksum nobody has published.
+    """
 
     url: str
     size: int | None = None
     checksum: str | None = None
+    check: Callable[[Path], str | None] | None = None
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether a whole file can be told from a part of it."""
+        return self.checksum is not None or self.check is not None
 
 
 def fault_of(path: Path, remote: Remote) -> str | None:
@@ -26,7 +38,18 @@ def fault_of(path: Path, remote: Remote) -> str | None:
         found = hash_of(path, algorithm)
         if found != expected:
             return f"the {algorithm.upper()} is {found[:16]}…, not {expected[:16]}…"
-    return None
+    return remote.check(path) if remote.check is not None else None
+
+
+def fault_of_zip(path: Path) -> str | None:
+    """Say whether a zip archive is cut off, from its directory at the end."""
+    return None if zipfile.is_zipfile(path) else "it is cut off or no zip archive"
+
+
+def fault_of_text(path: Path) -> str | None:
+    """Say whether a table is empty or its last line is cut off."""
+    content = path.read_bytes()
+    return None if content.endswith(b"\n") else "it is empty or its last line is cut off"
 
 
 def is_web_page(path: Path) -> bool:

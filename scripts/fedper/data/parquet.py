@@ -23,6 +23,9 @@ LABEL_COLUMNS = ("label", "fine_label")
 SIZE = 32
 """Pixels a side of a CIFAR image."""
 
+FORMATS = ("PNG", "WEBP")
+"""How images may be encoded; both keep every pixel."""
+
 
 def read_parquet(folder: Path, n_classes: int) -> tuple[Split, Split]:
     """Read training and test split from a folder of parquet files with images of CIFAR's size.
@@ -42,15 +45,16 @@ def _shards(folder: Path, split: str) -> list[Path]:
             f"{folder}: no {split}-*.parquet here; copy or link the files there, "
             "for instance with 'make raw FROM=<folder>'"
         )
-    named = [re.fullmatch(r".*-(\d+)-of-(\d+)", path.stem) for path in paths]
-    if all(named):
-        numbers = {int(match[1]) for match in named}
-        missing = sorted(set(range(int(named[0][2]))) - numbers)
-        if missing:
-            raise InputError(
-                f"{folder}: of the {named[0][2]} files of {split}-*.parquet, number {missing[0]} "
-                "is missing; copy or download it too"
-            )
+    named = [re.fullmatch(r"\w+-(\d+)-of-(\d+)", path.stem) for path in paths]
+    if not any(named):
+        return paths
+    totals = {match and int(match[2]) for match in named}
+    numbers = sorted(int(match[1]) for match in named if match)
+    if len(totals) > 1 or numbers != list(range((named[0] and int(named[0][2])) or 0)):
+        raise InputError(
+            f"{folder}: {', '.join(path.name for path in paths)} are not the files of one whole; "
+            "each from 0 to the last must be there once, and no other"
+        )
     return paths
 
 
@@ -75,12 +79,12 @@ def _read_split(paths: list[Path], n_classes: int) -> Split:
 def _open(path: Path) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowException) as error:
+        _check_columns(file.schema_arrow, path)
+    except (OSError, ValueError, pa.ArrowException) as error:
         kind = "a web page" if is_web_page(path) else str(error).splitlines()[0]
         raise InputError(
             f"{path}: not a whole parquet file ({kind}); copy or download it again"
         ) from error
-    _check_columns(file.schema_arrow, path)
     return file
 
 
@@ -112,9 +116,10 @@ def _labels(batch: pa.RecordBatch, n_classes: int, path: Path, first_row: int) -
 def _check_columns(schema: pa.Schema, path: Path) -> None:
     """Raise InputError unless there are images, and labels of one kind, in whole numbers."""
     names = [name for name in LABEL_COLUMNS if name in schema.names]
-    image = schema.field("img").type if "img" in schema.names else None
+    image = schema.field("img").type if schema.names.count("img") == 1 else None
     is_struct = image is not None and pa.types.is_struct(image)
-    if len(names) != 1 or not is_struct or image.get_field_index("bytes") < 0:
+    repeated = len(set(schema.names)) < len(schema.names)
+    if repeated or len(names) != 1 or not is_struct or image.get_field_index("bytes") < 0:
         raise InputError(
             f"{path}: columns {schema.names}, but 'img' with 'bytes' in it, and one of "
             f"{list(LABEL_COLUMNS)} are needed; use the Hugging Face layout"
@@ -130,10 +135,10 @@ def _check_columns(schema: pa.Schema, path: Path) -> None:
 def _decode(encoded: dict | None, where: str) -> np.ndarray:
     """Decode one image; uint8 [3, SIZE, SIZE]."""
     try:
-        with Image.open(io.BytesIO(encoded["bytes"])) as image:
+        with Image.open(io.BytesIO(encoded["bytes"]), formats=FORMATS) as image:
             height, width = image.height, image.width
             pixels = np.asarray(image.convert("RGB")) if (height, width) == (SIZE, SIZE) else None
-    except (OSError, TypeError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow has no common error for what can be wrong inside an image
         raise InputError(f"{where}: the image does not decode; download the file again") from error
     if pixels is None:
         raise InputError(

@@ -50,17 +50,20 @@ def open_photos(path: Path, folder: str) -> Iterator[Photos]:
     is broken or holds what no archive of photographs holds: names that lead out of it, links,
     entries of absurd size.
     """
-    if not path.exists():
+    if not path.is_file():
+        if not (path.parent / folder).is_dir():
+            raise InputError(f"{path}: not here, nor a folder {folder} beside it")
         files = {file.name: file for file in (path.parent / folder).iterdir() if file.is_file()}
-        yield Photos(frozenset(files), lambda name: files[name].read_bytes())
+        yield Photos(frozenset(files), lambda name: _read_file(files[name]))
         return
     try:
-        with zipfile.ZipFile(path) as opened:
-            entries = _checked_entries(opened, path, folder)
-            yield Photos(frozenset(entries), lambda name: opened.read(entries[name]))
-    except zipfile.BadZipFile as error:
+        opened = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
         kind = "a web page" if is_web_page(path) else "truncated or no zip archive"
         raise InputError(f"{path}: {kind}; bring the file again, see data/README.md") from error
+    with opened:
+        entries = _checked_entries(opened, path, folder)
+        yield Photos(frozenset(entries), lambda name: opened.read(entries[name]))
 
 
 def decode_photos(
@@ -77,15 +80,13 @@ def decode_photos(
 
     def decode(row: int) -> None:
         try:
-            images[row] = decode_photo(photos.read(names[row]), size, resampling)
-        except (BrokenPhoto, zipfile.BadZipFile) as error:
+            images[row] = decode_photo(_read(photos, names[row]), size, resampling)
+        except BrokenPhoto as error:
             broken[names[row]] = f"broken: {error}"
-        except (zlib.error, EOFError, RuntimeError):  # damaged, cut off, encrypted
-            broken[names[row]] = "broken: cannot be read from the archive"
 
     Image.init()  # two threads at once could each find half of Pillow's formats
     with warnings.catch_warnings(), ThreadPoolExecutor(n_threads) as pool:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # MAX_PIXELS decides
+        warnings.simplefilter("ignore")  # of odd EXIF and of size, where MAX_PIXELS decides
         for _ in pool.map(decode, range(len(names))):
             pass
     return images, dict(sorted(broken.items()))
@@ -101,14 +102,32 @@ def decode_photo(encoded: bytes, size: int, resampling: Image.Resampling) -> NDA
         with Image.open(io.BytesIO(encoded), formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise BrokenPhoto(f"{image.width} x {image.height} pixels are too many")
+            if image.mode.startswith(("I", "F")):
+                raise BrokenPhoto("more than 8 bits a pixel")
             ImageOps.exif_transpose(image, in_place=True)
             rgb = image if image.mode == "RGB" else image.convert("RGB")
             small = rgb.resize((size, size), resampling)
+    except BrokenPhoto:
+        raise
     except Image.DecompressionBombError as error:
         raise BrokenPhoto("too many pixels") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # Pillow has no common error for what can be wrong inside an image
         raise BrokenPhoto("does not decode") from error
     return np.asarray(small).transpose(2, 0, 1)
+
+
+def _read(photos: Photos, name: str) -> bytes:
+    """Read the bytes of a photograph; BrokenPhoto if they are damaged, cut off or encrypted."""
+    try:
+        return photos.read(name)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
+        raise BrokenPhoto("cannot be read from the archive") from error
+
+
+def _read_file(path: Path) -> bytes:
+    if path.stat().st_size > MAX_BYTES:
+        raise BrokenPhoto(f"{path.stat().st_size / 1e9:.1f} GB are too many")
+    return path.read_bytes()
 
 
 def _checked_entries(

@@ -1,8 +1,8 @@
 """FLICKR-AES's table of who gave which image which score."""
 
+import csv
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from fedper.data.integrity import is_web_page
@@ -10,6 +10,7 @@ from fedper.errors import InputError
 
 COLUMNS = ["worker", "imagePair", "score"]
 N_SCORES = 5
+SCORES = tuple(str(score) for score in range(1, N_SCORES + 1))
 
 AGAIN = "bring the file again, see data/README.md"
 
@@ -17,34 +18,33 @@ AGAIN = "bring the file again, see data/README.md"
 def read_ratings(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read who gave which image which score: columns worker, image, score (1 … 5).
 
-    Blanks around names, Windows line ends and a byte-order mark are taken in stride. A worker's
-    second, equal rating of an image is dropped, and of two that differ both are; the second table
-    lists these (worker, image, reason). Raises InputError for any other irregularity.
+    Blanks around names, empty lines, Windows line ends and a byte-order mark are taken in stride.
+    A worker's second, equal rating of an image is dropped, and of two that differ both are; the
+    second table lists these (worker, image, reason). Raises InputError for anything else.
     """
+    if is_web_page(path):
+        raise InputError(f"{path}: a web page, not the ratings; {AGAIN}")
     try:
-        if is_web_page(path):
-            raise InputError(f"{path}: a web page, not the ratings; {AGAIN}")
-        table = pd.read_csv(
-            path, dtype=str, encoding="utf-8-sig", skipinitialspace=True, keep_default_na=False
-        )
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: not readable as a table ({reason}); {AGAIN}") from error
-    table.columns = table.columns.str.strip()
-    if list(table.columns) != COLUMNS:
-        raise InputError(f"{path}: columns {list(table.columns)} instead of {COLUMNS}; {AGAIN}")
-    table = table.fillna("").apply(lambda column: column.str.strip())
-    wrong = ~table["score"].isin([str(score) for score in range(1, N_SCORES + 1)])
-    wrong |= (table["worker"] == "") | (table["imagePair"] == "")
-    if wrong.any():
-        row = int(np.flatnonzero(wrong)[0])
-        values = ", ".join(table.iloc[row])
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, skipinitialspace=True)
+            header = [name.strip() for name in next(lines, [])]
+            if header != COLUMNS:
+                raise InputError(f"{path}: columns {header} instead of {COLUMNS}; {AGAIN}")
+            rows = [_check_row(row, path, lines.line_num) for row in lines if row]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not readable as a table ({error}); {AGAIN}") from error
+    table = pd.DataFrame(rows, columns=["worker", "image", "score"])
+    return _without_doubles(table.astype({"score": int}))
+
+
+def _check_row(row: list[str], path: Path, line: int) -> list[str]:
+    values = [value.strip() for value in row]
+    if len(values) != len(COLUMNS) or "" in values or values[2] not in SCORES:
         raise InputError(
-            f"{path}: line {row + 2} is '{values}', not a worker, an image and a score of "
+            f"{path}: line {line} is {values}, not a worker, an image and a score of "
             f"1 … {N_SCORES}; {AGAIN}"
         )
-    table = table.rename(columns={"imagePair": "image"}).astype({"score": int})
-    return _without_doubles(table)
+    return values
 
 
 def _without_doubles(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

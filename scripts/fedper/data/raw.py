@@ -1,5 +1,6 @@
 """A data set's files as they are on this disk, and the receipt that says where they came from."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,8 +12,7 @@ from fedper.errors import InputError
 def raw_files(dataset: str, folder: Path) -> list[Path]:
     """List a data set's files in a folder, in a layout that can be read, or raise InputError.
 
-    Where the archive of FLICKR-AES has been unpacked, its folder of photographs serves, and only
-    the ratings are listed.
+    Where the archive of FLICKR-AES has been unpacked, its folder of photographs serves.
     """
     if dataset == "flickr_aes":
         return _flickr_aes_files(folder)
@@ -20,7 +20,7 @@ def raw_files(dataset: str, folder: Path) -> list[Path]:
     if shards:
         return sorted(shards)
     archive = folder / ARCHIVES[dataset]
-    if not archive.exists():
+    if not archive.is_file():
         raise InputError(
             f"{folder}: neither train-*.parquet and test-*.parquet nor {archive.name} here; "
             "copy or link them there, for instance with 'make raw FROM=<folder>'"
@@ -28,9 +28,30 @@ def raw_files(dataset: str, folder: Path) -> list[Path]:
     return [archive]
 
 
-def describe_files(files: list[Path]) -> dict:
-    """Say how large each file is and hash it: {name: {bytes, sha256}}."""
-    return {path.name: {"bytes": path.stat().st_size, "sha256": hash_of(path)} for path in files}
+def describe_files(paths: list[Path]) -> dict:
+    """Say how large each file is and hash it: {name: {bytes, sha256}}.
+
+    Of a folder, the sizes are added up, and names and sizes are hashed.
+    """
+    return {path.name: _describe(path) for path in paths}
+
+
+def check_receipt(receipt: dict, path: Path) -> None:
+    """Raise InputError if the files are not those that the receipt at ``path`` speaks of."""
+    for name, expected in receipt["files"].items():
+        file = Path(receipt["folder"]) / name
+        if not file.exists():
+            raise InputError(f"{file}: gone since it was fetched; delete {path} and run again")
+        if _describe(file) != expected:
+            raise InputError(f"{file}: not the file that was fetched; delete {path} and run again")
+
+
+def _describe(path: Path) -> dict:
+    if path.is_dir():
+        sizes = sorted((file.name, file.stat().st_size) for file in path.iterdir())
+        digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
+        return {"bytes": sum(size for _, size in sizes), "sha256": digest}
+    return {"bytes": path.stat().st_size, "sha256": hash_of(path)}
 
 
 def read_receipt(path: Path) -> dict:
@@ -53,4 +74,4 @@ def _flickr_aes_files(folder: Path) -> list[Path]:
     missing = [name for name, there in is_there.items() if not there]
     if missing:
         raise InputError(f"{folder}: no {' and no '.join(missing)} here; see data/README.md")
-    return [path for path in (ratings, archive) if path.exists()]
+    return [ratings, archive if archive.is_file() else folder / PHOTO_FOLDER]

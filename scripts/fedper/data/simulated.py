@@ -51,13 +51,27 @@ def write_simulated_flickr_aes(
     has standard deviation 1.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write(folder, n_images, n_workers, (fewest_ratings, most_ratings), noise, seed)
+    except OSError as error:  # a full disk, which zipfile does not name
+        raise OSError(error.errno, error.strerror, str(folder)) from error
+
+
+def _write(
+    folder: Path,
+    n_images: int,
+    n_workers: int,
+    n_ratings: tuple[int, int],
+    noise: float,
+    seed: int,
+) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as temporary:
         made = Path(temporary) / folder.name
         made.mkdir()
         generator = np.random.default_rng(seed_for(seed, "simulated images"))
         attributes = generator.uniform(-1, 1, (n_images, len(ATTRIBUTES)))
         names = [f"farm{1 + i % 9}_{i:05d}_simulated_b.jpg" for i in range(n_images)]
-        ratings = _rate(attributes, names, n_workers, fewest_ratings, most_ratings, noise, seed)
+        ratings = _rate(attributes, names, n_workers, n_ratings, noise, seed)
         _write_tables(ratings, made)
         _write_archive(attributes, names, made / PHOTO_ARCHIVE, generator)
         shutil.rmtree(folder, ignore_errors=True)
@@ -98,15 +112,14 @@ def _rate(
     attributes: NDArray[np.float64],
     names: list[str],
     n_workers: int,
-    fewest: int,
-    most: int,
+    n_ratings: tuple[int, int],
     noise: float,
     seed: int,
 ) -> pd.DataFrame:
     tables = []
     for worker in range(n_workers):
         generator = np.random.default_rng(seed_for(seed, "simulated worker", worker))
-        n = round(np.exp(generator.uniform(np.log(fewest), np.log(most))))
+        n = round(np.exp(generator.uniform(*np.log(n_ratings))))
         seen = generator.choice(len(names), min(n, len(names)), replace=False)
         weights = generator.normal(size=len(ATTRIBUTES))
         liking = attributes[seen] @ weights

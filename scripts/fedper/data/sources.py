@@ -23,7 +23,7 @@ from fedper.data.catalogue import (
     RATINGS,
 )
 from fedper.data.download import Patience, download, patiently
-from fedper.data.integrity import Remote
+from fedper.data.integrity import Remote, fault_of, fault_of_text, fault_of_zip
 from fedper.data.raw import describe_files, raw_files
 from fedper.errors import InputError
 
@@ -104,7 +104,16 @@ def _torchvision(dataset: str, source: dict, raw: Path, patience: Patience) -> P
 
 
 def _google_drive(dataset: str, source: dict, raw: Path, patience: Patience) -> Path:
-    """Download FLICKR-AES from its authors' folder, where its files are found by name."""
+    """Download FLICKR-AES from its authors' folder, where its files are found by name.
+
+    Google is not asked again once both are here.
+    """
+    folder = raw / "google_drive" / dataset
+    if all(
+        (folder / name).exists() and fault_of(folder / name, Remote("", check=check)) is None
+        for name, check in DRIVE_FILES.items()
+    ):
+        return folder
     url = f"https://drive.google.com/drive/folders/{DRIVE_FOLDER}"
 
     def list_folder() -> list:
@@ -117,13 +126,16 @@ def _google_drive(dataset: str, source: dict, raw: Path, patience: Patience) -> 
         )
 
     ids = {Path(file.path).name: file.id for file in patiently(list_folder, url, patience, HINT)}
-    folder = raw / "google_drive" / dataset
-    for name in (RATINGS, PHOTO_ARCHIVE):
+    for name, check in DRIVE_FILES.items():
         if name not in ids:
             raise InputError(f"{url}: no {name} in that folder; {HINT}")
-        remote = Remote(f"https://drive.google.com/uc?id={ids[name]}")
+        remote = Remote(f"https://drive.google.com/uc?id={ids[name]}", check=check)
         download(remote, folder / name, _incomplete(raw, folder), patience, HINT)
     return folder
+
+
+DRIVE_FILES = {RATINGS: fault_of_text, PHOTO_ARCHIVE: fault_of_zip}
+"""What is needed of the folder on Google Drive, and how one tells that it is whole."""
 
 
 def _incomplete(raw: Path, folder: Path) -> Path:
