@@ -31,8 +31,9 @@ from torch.nn.functional import cross_entropy
 
 RUN = Run(
     dataset="random", stand_in=None, n_clients=4, classes_per_client=10,
-    train_images_per_class=0, test_images_per_class=0, model="", width=1.0, stem="imagenet",
-    personalization_layers=2, rounds=1, local_epochs=4, batch_size=128, learning_rate=0.01,
+    samples={}, model="mobilenet_v1", width=1.0, stem="imagenet", base="full",
+    personalization_layers=2, rounds=1, local_epochs=4, personal_finetune_epochs=0,
+    evaluation_finetune_epochs=0, batch_size=128, learning_rate=0.01,
     momentum=0.9, weight_decay=0.0, batchnorm_statistics="reestimated",
     evaluation_batch_size=500, threads=1, seed=0,
 )  # fmt: skip
@@ -110,7 +111,7 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device) -> dict
         "channels_last": lambda: plain_loop(loops["channels_last"], clients, run),
         "round": lambda: server_round(model, base, clients, 1, run),
         "contiguous_format": lambda: plain_loop(loops["contiguous_format"], clients, run),
-        "evaluation": lambda: evaluate_round(model, base, clients, run),
+        "evaluation": lambda: evaluate_round(model, base, clients, 1, run),
     }
     turns = [{key: seconds(work, device) for key, work in turn.items()} for _ in range(repeats + 1)]
     times = {key: [taken[key] for taken in turns[1:]] for key in turn}  # the first warms up

@@ -1,28 +1,43 @@
-"""Draw one figure of the paper from its runs, with the points behind it as CSV."""
+"""Draw one figure from its runs, with the points behind it as CSV."""
 
 import argparse
 from pathlib import Path
 
 from fedper.errors import one_line_errors
-from fedper.figures import DRAW
+from fedper.figures import draw_depths, draw_methods, draw_variants
+from fedper.figures_beyond import accuracy_and_traffic, draw_clients, draw_communication
 from fedper.files import write_text
 from fedper.plotting import save_figure
-from fedper.results import mean_over_clients, read_clients
+from fedper.results import last_round, mean_over_clients, read_clients
+
+FIGURES = {
+    "figure2": (mean_over_clients, draw_methods),
+    "figure3": (mean_over_clients, draw_methods),
+    "figure4": (mean_over_clients, draw_depths),
+    "figure5": (mean_over_clients, draw_depths),
+    "figure6": (mean_over_clients, draw_variants),
+    "figure7": (mean_over_clients, draw_methods),
+    "figure8": (mean_over_clients, draw_depths),
+    "clients": (last_round, draw_clients),
+    "communication": (accuracy_and_traffic, draw_communication),
+}
+"""How the histories behind each figure are summed up, and how it is drawn."""
 
 
 @one_line_errors
 def main() -> None:
     """Read the command line and the runs, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("figure", choices=sorted(DRAW))
+    parser.add_argument("figure", choices=sorted(FIGURES))
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of runs")
     parser.add_argument("--note", required=True, help="what data and scale this shows")
     parser.add_argument("--out", type=Path, required=True, help="path without its suffix")
     arguments = parser.parse_args()
 
-    curves = mean_over_clients(read_clients(arguments.runs))
-    save_figure(DRAW[arguments.figure](curves, arguments.note), arguments.out)
-    write_text(arguments.out.with_suffix(".csv"), curves.to_csv(index=False))
+    sum_up, draw = FIGURES[arguments.figure]
+    points = sum_up(read_clients(arguments.runs))
+    save_figure(draw(points, arguments.note), arguments.out)
+    write_text(arguments.out.with_suffix(".csv"), points.to_csv(index=False))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Small worlds for tests: runs, samples, clients and data sets of a few random images."""
 
+import json
 import runpy
 import sys
 from collections.abc import Callable
@@ -24,14 +25,16 @@ RUN = Run(
     stand_in=None,
     n_clients=3,
     classes_per_client=4,
-    train_images_per_class=20,
-    test_images_per_class=20,
+    samples={"train_images_per_class": 20, "test_images_per_class": 20},
     model="resnet34",
     width=0.0625,
     stem="imagenet",
+    base="full",
     personalization_layers=2,
     rounds=2,
     local_epochs=2,
+    personal_finetune_epochs=0,
+    evaluation_finetune_epochs=0,
     batch_size=4,
     learning_rate=0.02,
     momentum=0.9,
@@ -59,6 +62,26 @@ def run_main(script: str, *arguments: object) -> tuple[int, str]:
         except SystemExit as end:
             return (1, end.code) if isinstance(end.code, str) else (end.code or 0, "")
     return 0, ""
+
+
+def prepare_files(folder: Path, out: Path, settings: dict) -> tuple[int, str]:
+    """Fetch from files at hand and prepare, as the pipeline does; exit status and last words.
+
+    The receipt is ``out``/receipt.json; everything prepared lies in ``out``/made.
+    """
+    sources = json.dumps([{"from": "files", "folder": str(folder)}])
+    status, message = run_main(
+        "fetch.py", "--dataset", settings["dataset"], "--sources", sources,
+        "--raw", out / "raw", "--out", out / "receipt.json",
+    )  # fmt: skip
+    if status:
+        return status, message
+    return run_main(
+        "prepare.py", "--receipt", out / "receipt.json", "--seed", 0, "--threads", 2,
+        "--settings", json.dumps(settings), "--out", out / "made/d.safetensors",
+        "--about", out / "made/d.json", "--provenance", out / "made/p.json",
+        "--excluded", out / "made/d.csv",
+    )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -8,15 +8,16 @@ from dataclasses import asdict
 import pytest
 import yaml
 from conftest import REPOSITORY, RUN
-from fedper.config import (
+from fedper.config import check_config
+from fedper.errors import InputError
+from fedper.experiments import (
+    VARIANTS,
     all_runs,
-    check_config,
     data_name,
     describe_all,
     describe_figure,
     figure_runs,
 )
-from fedper.errors import InputError
 from fedper.models import MODELS, N_LAYERS
 from fedper.run import CHOICES, Run
 
@@ -92,9 +93,14 @@ def test_a_misspelt_key_fails_with_its_name(config, path):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("figures", "figure2", "panels", 0, "classes_per_client"), [0], "0 is less than"),
-        (("figures", "figure2", "panels", 0, "classes_per_client"), [5], "5 is not in [4, 8, 10]"),
-        (("figures", "figure2", "dataset"), "flickr_aes", "flickr_aes has no classes_per_client"),
+        (("figures", "figure2", "runs", 0, "classes_per_client"), [0], "0 is less than"),
+        (("figures", "figure2", "runs", 0, "classes_per_client"), [5], "5 is not in [4, 8, 10]"),
+        (("figures", "figure2", "runs", 0, "datasets"), ["flickr_aes"], "flickr_aes has no class"),
+        (("figures", "figure7", "runs", 0, "datasets"), ["cifar10"], "missing key 'classes_per"),
+        (("figures", "figure2", "runs", 0, "variants"), ["linear"], "'linear' is not one of"),
+        (("figures", "figure2", "runs", 0, "variants"), ["evaluation_finetuning"], "only figure6"),
+        (("figures", "figure6", "runs", 1, "personalization_layers"), [15], "15 leaves nothing"),
+        (("figures", "figure4", "set"), {"round": 5}, "figures.figure4.set: unknown key 'round'"),
         (("datasets", "cifar10", "partition", "classes_per_client"), [11], "11 is more than the"),
         (("datasets", "cifar10", "sources"), [{"from": "ftp"}], "'ftp' is not one of ['files'"),
         (("datasets", "cifar10", "sources"), [{"from": "files"}], "'files' needs a folder"),
@@ -108,15 +114,18 @@ def test_a_misspelt_key_fails_with_its_name(config, path):
         (("datasets", "flickr_aes", "resize_filter"), "area", "'area' is not one of"),
         (("datasets", "flickr_aes", "partition", "min_ratings"), 300, "more than max_ratings"),
         (("datasets", "flickr_aes", "partition", "min_ratings_per_score"), 1, "1 is less than"),
+        (("datasets", "flickr_aes", "partition", "min_ratings"), 20, "fewer than 5 images"),
+        (("datasets", "flickr_aes", "stand_in", "fewest_ratings"), 999, "more than most_ratings"),
         (("datasets", "cifar10", "n_clients"), 3, "3 clients x 4 classes is not a multiple of 10"),
         (
-            ("figures", "figure4", "panels", 0, "personalization_layers"),
+            ("figures", "figure4", "runs", 0, "personalization_layers"),
             [16],
             "16 is more than the 15 layers of mobilenet_v1",
         ),
-        (("figures", "figure4", "panels", 0, "personalization_layers"), [-1], "-1 is less than"),
-        (("figures", "figure4", "dataset"), "cifar11", "'cifar11' is not under 'datasets'"),
-        (("figures", "figure4", "panels", 0, "model"), "vgg", "'vgg' is not under 'models'"),
+        (("figures", "figure4", "runs", 0, "personalization_layers"), [-1], "-1 is less than"),
+        (("figures", "figure4", "runs", 0, "personalization_layers"), ["most"], "'all' was exp"),
+        (("figures", "figure4", "runs", 0, "datasets"), ["cifar11"], "'cifar11' is not under"),
+        (("figures", "figure4", "runs", 0, "models"), ["vgg"], "'vgg' is not under 'models'"),
         (("optimiser", "momentum"), 1, "optimiser.momentum"),
         (("optimiser", "momentum"), "0.9", "optimiser.momentum: '0.9' is not of type 'number'"),
         (("evaluation", "batchnorm_statistics"), "batch", "'batch' is not one of"),
@@ -142,26 +151,53 @@ def test_wrong_values_fail_with_key_and_reason(config, path, value, message):
 
 def test_runs_are_all_combinations_and_shared_ones_are_trained_once(config):
     config["seeds"] = [0, 1]
+    pairs = [(4, 0), (4, 1), (4, 2), (4, 3), (4, 4), (8, 0), (8, 2), (10, 0), (10, 2)]
     expected = {
-        (model, k, k_p, seed)
-        for model in MODELS
-        for k, k_p in [(4, 0), (4, 1), (4, 2), (4, 3), (4, 4), (8, 0), (8, 2), (10, 0), (10, 2)]
-        for seed in (0, 1)
+        ("cifar10", model, k, k_p, seed) for model in MODELS for k, k_p in pairs for seed in (0, 1)
     }
-    runs = all_runs(config)
+    expected |= {("cifar100", model, 10 * k, k_p, s) for _, model, k, k_p, s in expected}
+    expected |= {
+        ("flickr_aes", model, None, k_p, seed)
+        for model in MODELS for k_p in range(5) for seed in (0, 1)
+    }  # fmt: skip
+    runs = list(all_runs(config).values())
+    plain = [r for r in runs if r.method in ("FedAvg", "FedPer")]
     found = [
-        (r.model, r.classes_per_client, r.personalization_layers, r.seed) for r in runs.values()
+        (r.dataset, r.model, r.classes_per_client, r.personalization_layers, r.seed) for r in plain
     ]
     assert len(found) == len(expected)
     assert set(found) == expected
+    others = {(r.dataset, r.method) for r in runs if r not in plain}
+    variants = ("FedPer, fine-tuned", "FedPer, linear base", "FedAvg, fine-tuned", "local training")
+    assert others == {(d, method) for d in ("cifar100", "flickr_aes") for method in variants}
     assert len(figure_runs(config, "figure2")) == 24
     assert len(figure_runs(config, "figure4")) == 20
+
+
+def test_a_setting_of_one_figure_makes_runs_of_its_own(config):
+    before = all_runs(config)
+    config["figures"]["figure4"]["set"] = {"rounds": 3}
+    after = all_runs(config)
+    new = [run for name, run in after.items() if name not in before]
+    assert len(new) == 10
+    assert {run.rounds for run in new} == {3}
+    # figure 2 still needs its own runs at k = 4; those of K_P = 1, 3 and 4 nobody asks for now
+    gone = [run for name, run in before.items() if name not in after]
+    assert {run.personalization_layers for run in gone} == {1, 3, 4}
+
+
+def test_the_schema_names_the_variants_that_the_code_has():
+    grid = SCHEMA["$defs"]["figure"]["properties"]["runs"]["items"]["properties"]
+    assert grid["variants"]["items"]["enum"] == list(VARIANTS)
 
 
 @pytest.mark.parametrize("setting", asdict(RUN))
 def test_every_setting_is_in_the_name_of_the_run(setting, make_run):
     value = getattr(RUN, setting)
-    changed = {"seed": 1} if value is None else f"{value}x" if isinstance(value, str) else value + 1
+    if value is None or isinstance(value, dict):
+        changed = {"seed": 1}
+    else:
+        changed = f"{value}x" if isinstance(value, str) else value + 1
     assert make_run(**{setting: changed}).name != RUN.name
 
 
@@ -178,6 +214,7 @@ def test_a_run_survives_json_and_a_run_json_file(tmp_path):
         (lambda d: d.update(momentun=0.9), "key 'momentun' is unknown"),
         (lambda d: d.update(model="vgg"), "model: 'vgg' is not one of"),
         (lambda d: d.update(stem="cifra"), "stem: 'cifra' is not one of"),
+        (lambda d: d.update(base="none"), "base: 'none' is not one of"),
         (lambda d: d.update(batchnorm_statistics="batch"), "batchnorm_statistics: 'batch'"),
     ],
 )
@@ -203,14 +240,14 @@ def test_the_schema_names_the_choices_that_the_code_has():
 
 
 def test_the_note_says_stand_in_scale_width_and_seeds(config):
-    expected = (
-        "Handwritten digits (stand-in for CIFAR-10); scale quick; models of width 0.25; 1 seed"
-    )
-    assert describe_figure(config, "figure2") == describe_all(config) == expected
+    digits = "Handwritten digits (stand-in for CIFAR-10)"
+    expected = f"{digits}; scale quick; models of width 0.25; 1 seed"
+    assert describe_figure(config, "figure2") == expected
+    assert describe_all(config).startswith(f"{expected}. Pairs of handwritten digits")
     config["models"]["resnet34"]["width"] = 1
     assert "mobilenet_v1 of width 0.25, resnet34 of width 1;" in describe_figure(config, "figure2")
-    paper = describe_figure(read("paper"), "figure4")
-    assert paper == "CIFAR-10; scale paper; models of width 1; 3 seeds"
+    paper = describe_figure(read("paper"), "clients")
+    assert paper == "CIFAR-10, CIFAR-100, FLICKR-AES; scale paper; models of width 1; 3 seeds"
 
 
 def test_other_content_has_another_name_and_a_stand_in_never_the_real_one(config):
@@ -233,14 +270,10 @@ def test_other_content_has_another_name_and_a_stand_in_never_the_real_one(config
 
 def test_a_figure_that_would_average_over_different_settings_is_refused(config):
     changed = copy.deepcopy(config)
-    changed["figures"]["figure4"]["panels"][1]["classes_per_client"] = [8]
+    changed["figures"]["figure4"]["runs"][0]["classes_per_client"] = [4, 8]
     with pytest.raises(InputError, match=r"figure4: .* one value of classes_per_client.*\[4, 8\]"):
         check_config(changed, SCHEMA, "quick.yaml")
     changed = copy.deepcopy(config)
-    changed["figures"]["figure2"]["panels"][0]["personalization_layers"] = [0, 1, 2]
+    changed["figures"]["figure2"]["runs"][0]["personalization_layers"] = [0, 1, 2]
     with pytest.raises(InputError, match=r"figure2: .* besides 0, not of \[1, 2\]"):
-        check_config(changed, SCHEMA, "quick.yaml")
-    changed = copy.deepcopy(config)
-    changed["figures"]["figure2"]["panels"] *= 2
-    with pytest.raises(InputError, match=r"figure2\.panels: two panels of one model"):
         check_config(changed, SCHEMA, "quick.yaml")

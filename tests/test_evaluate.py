@@ -1,5 +1,7 @@
 """Evaluation: what BatchNorm uses, and that it leaves no trace."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from conftest import build, random_samples, start
@@ -26,9 +28,9 @@ def test_evaluation_leaves_every_tensor_as_it_was(make_run, statistics):
     copies = [{name: tensor.clone() for name, tensor in state.items()} for state in states]
     pixels = [client.train.images.clone() for client in clients]
 
-    first = evaluate_round(model, base, clients, run)
+    first = evaluate_round(model, base, clients, 1, run)
     whole = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    assert evaluate_round(model, base, clients, run) == first
+    assert evaluate_round(model, base, clients, 1, run) == first
 
     for state, copy in zip(states, copies, strict=True):
         assert all(torch.equal(state[name], copy[name]) for name in state)
@@ -45,7 +47,7 @@ def test_evaluation_restores_the_mode(make_run, training):
     run = make_run()
     model, base, clients = trained(run)
     model.train(training)
-    evaluate_round(model, base, clients, run)
+    evaluate_round(model, base, clients, 1, run)
     assert all(module.training == training for module in model.modules())
 
 
@@ -78,7 +80,7 @@ def test_each_setting_uses_the_statistics_it_names(make_run):
     assert len(set(by_hand.values())) == 3
     for statistics in STATISTICS:
         run = make_run(batchnorm_statistics=statistics, evaluation_batch_size=100)
-        loss = evaluate_client(model, base, client, run).loss
+        loss = evaluate_client(model, base, client, 1, run).loss
         assert loss == pytest.approx(by_hand[statistics], rel=1e-4), statistics
 
 
@@ -108,7 +110,7 @@ def test_reestimation_looks_at_no_test_image(make_run):
     model.register_forward_pre_hook(
         lambda module, inputs: shown.append((module.training, len(inputs[0])))
     )
-    evaluate_client(model, base, client, run)
+    evaluate_client(model, base, client, 1, run)
     n_train = sum(n for training, n in shown if training)
     n_test = sum(n for training, n in shown if not training)
     assert (n_train, n_test) == (len(client.train), len(client.test))
@@ -126,7 +128,6 @@ def test_every_client_is_scored_with_its_own_personal_part(make_run):
     run = make_run(personalization_layers=1)
     model, base, clients = trained(run)
     for client, other in (clients, clients[::-1]):
-        swapped = evaluate_client(
-            model, base, type(client)(client.number, client.train, client.test, other.personal), run
-        )
-        assert evaluate_client(model, base, client, run).loss != swapped.loss
+        foreign = replace(client, personal=other.personal)
+        swapped = evaluate_client(model, base, foreign, 1, run)
+        assert evaluate_client(model, base, client, 1, run).loss != swapped.loss

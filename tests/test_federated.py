@@ -202,14 +202,14 @@ def test_a_last_batch_of_one_sample_is_left_out(make_run):
     model, _, clients = start(run, sizes=(5,))
     counter = model.stem[1].num_batches_tracked
     before = int(counter)
-    local_sgd(model, clients[0].train, torch.Generator().manual_seed(0), run)
+    local_sgd(model, clients[0].train, run.local_epochs, torch.Generator().manual_seed(0), run)
     assert int(counter) - before == 1
 
 
 def test_every_sample_is_seen_once_an_epoch_and_every_epoch_is_shuffled_anew(make_run, rows_seen):
     run = make_run(batch_size=4, local_epochs=3)
     model, _, (client,) = start(run, sizes=(12,))
-    local_sgd(model, client.train, torch.Generator().manual_seed(0), run)
+    local_sgd(model, client.train, run.local_epochs, torch.Generator().manual_seed(0), run)
     epochs = [rows_seen[i : i + 12] for i in (0, 12, 24)]
     assert all(sorted(epoch) == list(range(12)) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]

@@ -69,10 +69,10 @@ def changed(**changes) -> dict:
     return config
 
 
-def changed_panel(**changes) -> dict:
-    """Copy the tiny configuration with its first panel updated."""
+def changed_grid(**changes) -> dict:
+    """Copy the tiny configuration with the runs of Figure 2 changed."""
     config = changed()
-    config["figures"]["figure2"]["panels"][0].update(changes)
+    config["figures"]["figure2"]["runs"][0].update(changes)
     return config
 
 
@@ -204,9 +204,9 @@ def test_a_missing_history_is_trained_again(finished):
     [
         (changed(optimiser={"momentun": 0.9}), "optimiser: unknown key 'momentun'"),
         (changed(compute={"threads": 0}), "compute.threads: 0 is less than the minimum of 1"),
-        (changed_panel(classes_per_client=[0]), "0 is less than the minimum of 1"),
-        (changed_panel(classes_per_client=[11]), "11 is not in [4], for which partitions of"),
-        (changed_panel(personalization_layers=[0, 16]), "16 is more than the 15 layers of"),
+        (changed_grid(classes_per_client=[0]), "0 is less than the minimum of 1"),
+        (changed_grid(classes_per_client=[11]), "11 is not in [4], for which partitions of"),
+        (changed_grid(personalization_layers=[0, 16]), "16 is more than the 15 layers of"),
         ({k: v for k, v in TINY.items() if k != "optimiser"}, "missing key 'optimiser'"),
     ],
 )

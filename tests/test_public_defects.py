@@ -17,7 +17,7 @@ def test_batchnorm_learns_nothing_from_test_data(make_run):
     model, base, clients = start(run, sizes=(8, 8))
     modes = []
     model.register_forward_pre_hook(lambda module, x: modes.append((module.training, x[0])))
-    evaluate_round(model, base, clients, run)
+    evaluate_round(model, base, clients, 1, run)
     test_images = [client.test.batch(torch.arange(len(client.test)))[0] for client in clients]
     in_training_mode = torch.cat([x for training, x in modes if training])
     for images in test_images:
@@ -31,7 +31,7 @@ def test_batches_are_shuffled(make_run, rows_seen):
     """There, every epoch has the same batches in the same order."""
     run = make_run(local_epochs=2)
     model, _, (client,) = start(run, sizes=(16,))
-    local_sgd(model, client.train, torch.Generator().manual_seed(1), run)
+    local_sgd(model, client.train, run.local_epochs, torch.Generator().manual_seed(1), run)
     assert rows_seen[:16] != sorted(rows_seen[:16])
     assert rows_seen[:16] != rows_seen[16:]
 

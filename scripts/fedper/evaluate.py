@@ -14,8 +14,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
-from fedper.federated import Client, State
+from fedper.federated import Client, State, local_sgd, snapshot
 from fedper.models import split
+from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.samples import Samples
 
@@ -31,19 +32,24 @@ class Score:
 
 
 def evaluate_round(
-    model: nn.Sequential, base: State, clients: list[Client], run: Run
+    model: nn.Sequential, base: State, clients: list[Client], round_: int, run: Run
 ) -> list[Score]:
     """Evaluate every client with the new base W_B and its own W_P_j on its own test samples."""
-    return [evaluate_client(model, base, client, run) for client in clients]
+    return [evaluate_client(model, base, client, round_, run) for client in clients]
 
 
-def evaluate_client(model: nn.Sequential, base: State, client: Client, run: Run) -> Score:
+def evaluate_client(
+    model: nn.Sequential, base: State, client: Client, round_: int, run: Run
+) -> Score:
     """Put (W_B, W_P_j) into ``model`` and score it; BatchNorm as ``run.batchnorm_statistics``:
 
     "reestimated"  one forward pass over the client's own training images (no weight changes, no
                    test image is looked at);
     "averaged"     as the server averaged them with the base;
     "own"          as the client's last local training left them.
+
+    With ``run.evaluation_finetune_epochs`` the client first trains all layers on its own samples
+    for so long, and forgets that afterwards; with K_P = 0 that is FedAvg with local fine-tuning.
     """
     base_layers, personal_layers = split(model, run.personalization_layers)
     base_layers.load_state_dict(base)
@@ -51,6 +57,10 @@ def evaluate_client(model: nn.Sequential, base: State, client: Client, run: Run)
     if run.batchnorm_statistics == "own":
         base_layers.load_state_dict(client.base_statistics, strict=False)
     with unchanged(model):
+        if run.evaluation_finetune_epochs:
+            seed = seed_for(run.seed, "evaluation batches", round_, client.number)
+            generator = torch.Generator().manual_seed(seed)
+            local_sgd(model, client.train, run.evaluation_finetune_epochs, generator, run)
         if run.batchnorm_statistics == "reestimated":
             reestimate_statistics(model, client.train, run.evaluation_batch_size)
         n_correct, loss = score(model, client.test, run.evaluation_batch_size)
@@ -78,11 +88,11 @@ def score(model: nn.Module, samples: Samples, batch_size: int) -> tuple[int, flo
 
 @contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Restore all buffers and the mode of ``model`` afterwards: evaluation leaves no trace."""
+    """Restore weights, buffers and mode of ``model`` afterwards: evaluation leaves no trace."""
     mode = model.training
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    before = snapshot(model)
     try:
         yield
     finally:
-        model.load_state_dict(buffers, strict=False)
+        model.load_state_dict(before)
         model.train(mode)

@@ -90,7 +90,7 @@ def client_update(
     personal.load_state_dict(client.personal)
 
     generator = torch.Generator().manual_seed(seed_for(run.seed, "batches", round_, client.number))
-    train_loss = local_sgd(model, client.train, generator, run)
+    train_loss = local_sgd(model, client.train, run.local_epochs, generator, run)
 
     upload = Message(snapshot(base), n_samples=len(client.train))
     statistics = {name: upload.base[name] for name, _ in base.named_buffers()}
@@ -98,14 +98,39 @@ def client_update(
     return upload, client, train_loss
 
 
-def local_sgd(model: nn.Module, samples: Samples, generator: torch.Generator, run: Run) -> float:
-    """Train ``model`` in place for e epochs of shuffled batches; return the mean loss.
+def fine_tune_personal(
+    model: nn.Sequential, base: State, client: Client, round_: int, run: Run
+) -> Client:
+    """Train W_P_j alone, W_B frozen, as a new base arrives: the paper's variant (claim C7).
 
-    A last batch of a single sample is left out, because BatchNorm cannot use it.
+    For ``run.personal_finetune_epochs``; BatchNorm of the frozen base uses batch statistics, as
+    in training, and what it learns is forgotten with them.
+    """
+    base_layers, personal_layers = split(model, run.personalization_layers)
+    base_layers.load_state_dict(base)
+    personal_layers.load_state_dict(client.personal)
+    generator = torch.Generator().manual_seed(
+        seed_for(run.seed, "fine-tuning batches", round_, client.number)
+    )
+    base_layers.requires_grad_(False)
+    try:
+        local_sgd(model, client.train, run.personal_finetune_epochs, generator, run)
+    finally:
+        base_layers.requires_grad_(True)
+    return replace(client, personal=snapshot(personal_layers))
+
+
+def local_sgd(
+    model: nn.Module, samples: Samples, epochs: int, generator: torch.Generator, run: Run
+) -> float:
+    """Train ``model`` in place on shuffled batches; return the mean loss.
+
+    Only parameters that require a gradient change. A last batch of a single sample is left out,
+    because BatchNorm cannot use it.
     """
     model.train()
     optimiser = torch.optim.SGD(
-        model.parameters(),
+        [parameter for parameter in model.parameters() if parameter.requires_grad],
         lr=run.learning_rate,
         momentum=run.momentum,
         weight_decay=run.weight_decay,
@@ -113,7 +138,7 @@ def local_sgd(model: nn.Module, samples: Samples, generator: torch.Generator, ru
     )
     total_loss = torch.zeros((), device=samples.labels.device)
     n_trained = 0
-    for _ in range(run.local_epochs):
+    for _ in range(epochs):
         order = torch.randperm(len(samples), generator=generator).to(samples.labels.device)
         for index in order.split(run.batch_size):
             if len(index) == 1:

@@ -1,4 +1,4 @@
-"""The paper's figures of accuracy over rounds, a panel a model."""
+"""The paper's figures of accuracy over rounds, a panel for each data set and model."""
 
 from itertools import cycle
 
@@ -10,30 +10,35 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fedper.plotting import COLUMN_WIDTH, STYLE, write_note
-from fedper.results import MODEL_TITLES, last_round
+from fedper.results import MODEL_TITLES, dataset_order, dataset_title, last_round
+
+Look = dict[str, object]
 
 
 def draw_methods(curves: pd.DataFrame, note: str) -> Figure:
-    """Figures 2 and 3: FedAvg (dashed) against FedPer (solid), a colour for each k.
+    """Figures 2, 3 and 7: FedAvg (dashed) against FedPer (solid), a colour for each k.
 
     curves: one row for each run and round, as of :func:`fedper.results.mean_over_clients`; all
     runs of FedPer have one K_P.
     """
-    ks = sorted(curves["classes_per_client"].unique())
+    k_of = curves["classes_per_client"].fillna(0).astype(int)  # 0: clients are workers
     lines = {}
-    for k, colour, marker in zip(ks, cycle(sns.color_palette("colorblind")), cycle("osD^vPX")):
+    for k, colour, marker in zip(
+        sorted(k_of.unique()), cycle(sns.color_palette("colorblind")), cycle("osD^vPX")
+    ):
         look = {"color": colour, "marker": marker}
-        lines["FedPer", k] = (f"FedPer, k = {k}", {**look, "linestyle": "-"})
-        lines["FedAvg", k] = (f"FedAvg, k = {k}", {**look, "linestyle": "--"})
-    pairs = zip(curves["method"], curves["classes_per_client"], strict=True)
+        suffix = f", k = {k}" if k else ""
+        lines["FedPer", k] = (f"FedPer{suffix}", {**look, "linestyle": "-"})
+        lines["FedAvg", k] = (f"FedAvg{suffix}", {**look, "linestyle": "--"})
+    pairs = list(zip(curves["method"], k_of, strict=True))
     (k_p,) = set(curves["personalization_layers"]) - {0}
     return _draw_panels(
-        curves, pd.Series(list(pairs), curves.index), lines, f"FedPer: $K_P$ = {k_p}. {note}"
+        curves, pd.Series(pairs, curves.index), lines, f"FedPer: $K_P$ = {k_p}. {note}"
     )
 
 
 def draw_depths(curves: pd.DataFrame, note: str) -> Figure:
-    """Figures 4 and 5: FedPer with each K_P (solid), and FedAvg (dashed).
+    """Figures 4, 5 and 8: FedPer with each K_P (solid), and FedAvg (dashed).
 
     curves: as for :func:`draw_methods`; all runs have one k.
     """
@@ -44,29 +49,47 @@ def draw_depths(curves: pd.DataFrame, note: str) -> Figure:
     ):
         look = {"color": colour, "marker": marker, "linestyle": "-"}
         lines[depth] = (f"FedPer, $K_P$ = {depth}", look)
-    (k,) = set(curves["classes_per_client"])
-    return _draw_panels(curves, curves["personalization_layers"], lines, f"k = {k}. {note}")
+    note = "".join(f"k = {k:.0f}. " for k in curves["classes_per_client"].dropna().unique()) + note
+    return _draw_panels(curves, curves["personalization_layers"], lines, note)
 
 
-DRAW = {"figure2": draw_methods, "figure4": draw_depths}
-"""How each figure of the paper is drawn."""
+def draw_variants(curves: pd.DataFrame, note: str) -> Figure:
+    """Figure 6: what FedPer owes to its parts; training alone dotted, FedAvg dashed.
+
+    curves: as for :func:`draw_methods`; all runs of FedPer have one K_P, of a data set one k.
+    """
+    blue, orange, green, *_ = sns.color_palette("colorblind")
+    looks = {
+        "FedPer": (blue, "o", "-"),
+        "FedPer, fine-tuned": (green, "^", "-"),
+        "FedPer, linear base": (orange, "X", "-"),
+        "local training": ("black", "D", ":"),
+        "FedAvg": (blue, "s", "--"),
+        "FedAvg, fine-tuned": (green, "v", "--"),
+    }
+    lines = {
+        method: (method, {"color": colour, "marker": marker, "linestyle": style})
+        for method, (colour, marker, style) in looks.items()
+    }
+    depths = curves["personalization_layers"][curves["method"] == "FedPer"]
+    (k_p,) = set(depths)
+    return _draw_panels(curves, curves["method"], lines, f"FedPer: $K_P$ = {k_p}. {note}")
 
 
 def _draw_panels(
-    curves: pd.DataFrame, keys: pd.Series, lines: dict[object, tuple[str, dict]], note: str
+    curves: pd.DataFrame, keys: pd.Series, lines: dict[object, tuple[str, Look]], note: str
 ) -> Figure:
-    """Draw one panel for each model, and in it a line for each key, labelled and styled."""
-    models = [model for model in MODEL_TITLES if model in set(curves["model"])]
+    """Draw a panel for each data set and model, and in it a line for each key."""
+    panels = panels_of(curves)
     n_seeds = curves["seed"].nunique()
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 2.05 * len(models) + 0.3), layout="constrained")
-        axes = figure.subplots(len(models), squeeze=False, sharex=True, sharey=True)[:, 0]
-        for letter, ax, model in zip("abcdef", axes, models, strict=False):
-            here = curves["model"] == model
+        figure = Figure(figsize=(COLUMN_WIDTH, 2.05 * len(panels) + 0.3), layout="constrained")
+        axes = figure.subplots(len(panels), squeeze=False, sharex=True, sharey=True)[:, 0]
+        for ax, (title, here) in zip(axes, panels, strict=True):
             for key in _by_last_accuracy(curves[here], keys[here]):
                 label, look = lines[key]
                 _draw_line(ax, curves[here & (keys == key)], label, look)
-            ax.set(title=f"({letter}) {MODEL_TITLES[model]}", ylabel="test accuracy", ylim=(0, 1))
+            ax.set(title=title, ylabel="test accuracy", ylim=(0, 1))
             ax.set_xlabel("global round" if ax is axes[-1] else "")
             ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
             ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=2.6)
@@ -75,7 +98,21 @@ def _draw_panels(
     return figure
 
 
-def _draw_line(ax: Axes, points: pd.DataFrame, label: str, look: dict) -> None:
+def panels_of(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    """List the title of each panel, and which rows of the frame it shows, in the paper's order."""
+    several = frame["dataset"].nunique() > 1
+    panels = []
+    for dataset in sorted(frame["dataset"].unique(), key=dataset_order):
+        for model, model_title in MODEL_TITLES.items():
+            here = (frame["dataset"] == dataset) & (frame["model"] == model)
+            if here.any():
+                letter = "abcdefgh"[len(panels)]
+                title = f"{dataset_title(dataset)}, {model_title}" if several else model_title
+                panels.append((f"({letter}) {title}", here))
+    return panels
+
+
+def _draw_line(ax: Axes, points: pd.DataFrame, label: str, look: Look) -> None:
     last = points["round"].max()
     sns.lineplot(
         points,

@@ -81,6 +81,30 @@ def split(model: nn.Sequential, personalization_layers: int) -> tuple[nn.Sequent
     return model[:cut], model[cut:]
 
 
+def with_linear_base(
+    model: nn.Sequential, personalization_layers: int, image_size: tuple[int, int]
+) -> nn.Sequential:
+    """Replace the whole base by one linear layer from an image's pixels (ablation of claim C9).
+
+    It gives as many numbers as the first personalization layer has input channels, as a feature
+    map of 1 x 1; so the base is one layer, and the K_P personalization layers are the same.
+    image_size: height and width in pixels.
+    """
+    _, personal = split(model, personalization_layers)
+    weighted = (m for m in personal.modules() if isinstance(m, nn.Conv2d | nn.Linear))
+    first = next(weighted)
+    n_channels = first.in_channels if isinstance(first, nn.Conv2d) else first.in_features
+    n_pixels = 3 * image_size[0] * image_size[1]
+    linear = nn.Sequential(
+        OrderedDict(
+            flatten=nn.Flatten(),
+            fc=nn.Linear(n_pixels, n_channels),
+            unflatten=nn.Unflatten(1, (n_channels, 1, 1)),
+        )
+    )
+    return nn.Sequential(OrderedDict([("linear", linear), *personal.named_children()]))
+
+
 def initialise(layers: nn.Sequential, seed: int, *owner: int | str) -> None:
     """Draw fresh weights for ``layers`` in place; reset their BatchNorm.
 

@@ -11,6 +11,9 @@ from fedper.files import atomic
 COLUMN_WIDTH = 3.5
 """Width of a journal's column, in inches; figures are drawn at that size, with 6.5-8 pt type."""
 
+TEXT_WIDTH = 7.0
+"""Width of a page's text, for figures across both columns."""
+
 STYLE = {
     "font.size": 7.5,
     "axes.titlesize": 8,
@@ -26,9 +29,9 @@ STYLE = {
 }
 
 
-def write_note(figure: Figure, note: str) -> None:
-    """Write below the figure what it shows."""
-    figure.supxlabel(textwrap.fill(note, 72), fontsize=6.5, color="0.35", x=0.02, ha="left")
+def write_note(figure: Figure, note: str, width: int = 72) -> None:
+    """Write below the figure what it shows, in lines of at most ``width`` characters."""
+    figure.supxlabel(textwrap.fill(note, width), fontsize=6.5, color="0.35", x=0.02, ha="left")
 
 
 def save_figure(figure: Figure, stem: Path) -> None:

@@ -1,6 +1,7 @@
 """Reading what runs have written, for figures and tables."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,11 +18,17 @@ RUN_COLUMNS = [
     "personalization_layers",
     "seed",
 ]
-"""The settings that vary between the runs of one scale; a row for each of them is one run."""
+"""The settings that vary between the runs of one scale; a row for each of them is one run.
+
+classes_per_client is NaN where clients are workers.
+"""
 
 
 MODEL_TITLES = {"mobilenet_v1": "MobileNet-v1", "resnet34": "ResNet-34"}
 """How figures and tables write the names of the models, in the order of the paper's panels."""
+
+DATASET_TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "flickr_aes": "FLICKR-AES"}
+"""How they write the names of the data sets, in the order of the paper."""
 
 
 def read_clients(folders: Sequence[Path]) -> pd.DataFrame:
@@ -34,13 +41,13 @@ def read_clients(folders: Sequence[Path]) -> pd.DataFrame:
 
 def mean_over_clients(clients: pd.DataFrame) -> pd.DataFrame:
     """Average accuracy over clients, each counting once: one row for each run and round."""
-    by_round = clients.groupby([*RUN_COLUMNS, "round"], sort=False)
+    by_round = clients.groupby([*RUN_COLUMNS, "round"], sort=False, dropna=False)
     return by_round["accuracy"].mean().reset_index()
 
 
 def last_round(frame: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows of each run's last round."""
-    last = frame.groupby(RUN_COLUMNS)["round"].transform("max")
+    last = frame.groupby(RUN_COLUMNS, dropna=False)["round"].transform("max")
     return frame[frame["round"] == last]
 
 
@@ -49,6 +56,23 @@ def data_name(run: Run) -> str:
     if run.stand_in is None:
         return run.dataset
     return f"{run.stand_in['source']} (stand-in for {run.dataset})"
+
+
+def dataset_title(name: str) -> str:
+    """Write the name that :func:`data_name` gave, for people."""
+    dataset = _real_name(name)
+    title = DATASET_TITLES[dataset]
+    return title if dataset == name else f"stand-in for {title}"
+
+
+def dataset_order(name: str) -> int:
+    """Rank data sets as the paper has them, stand-ins in the place of what they stand for."""
+    return list(DATASET_TITLES).index(_real_name(name))
+
+
+def _real_name(name: str) -> str:
+    match = re.search(r"\(stand-in for (\w+)\)", name)
+    return match[1] if match else name
 
 
 def _read_run(folder: Path) -> pd.DataFrame:

@@ -6,10 +6,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from fedper.errors import InputError
+from fedper.models import N_LAYERS
 
 CHOICES = {
     "model": ("mobilenet_v1", "resnet34"),
     "stem": ("imagenet", "cifar"),
+    "base": ("full", "linear"),
     "batchnorm_statistics": ("reestimated", "averaged", "own"),
 }
 """The values that a named setting can have; see fedper.models and fedper.evaluate."""
@@ -19,40 +21,45 @@ CHOICES = {
 class Run:
     """All settings of one run. There are no defaults: the configuration says everything.
 
-    dataset                  name of the paper's data set
-    stand_in                 how data that replaces it is made, or None for the data set itself
-    n_clients                N
-    classes_per_client       k
-    train_images_per_class   training images of a class that all its holders share between them
-    test_images_per_class    the same for the test split
-    model                    see CHOICES
-    width                    multiplies the model's channel counts
-    stem                     see CHOICES and fedper.models
-    personalization_layers   K_P; 0 is FedAvg, all layers is training alone
-    rounds                   global rounds
-    local_epochs             e
-    batch_size               b
-    learning_rate            η, constant
-    momentum                 of SGD; starts from zero in every round
-    weight_decay             of SGD
-    batchnorm_statistics     see CHOICES and fedper.evaluate
-    evaluation_batch_size    largest batch of a forward pass without gradients
-    threads                  CPU threads; a result changes in its last bits with them
-    seed                     of partition, initialisation and batches
+    dataset                     name of the paper's data set
+    stand_in                    how data that replaces it is made, or None for the data set itself
+    n_clients                   N
+    classes_per_client          k; None where clients are workers
+    samples                     which samples there are and how clients come by them: the other
+                                settings of the configuration's partition, and of the images
+    model                       see CHOICES
+    width                       multiplies the model's channel counts
+    stem                        see CHOICES and fedper.models
+    base                        "full", or "linear": replaced by one linear layer
+    personalization_layers      K_P; 0 is FedAvg, all layers is training alone
+    rounds                      global rounds
+    local_epochs                e
+    personal_finetune_epochs    epochs of W_P_j alone when a new base arrives; 0: none
+    evaluation_finetune_epochs  epochs of all layers before a client is tested, then forgotten
+    batch_size                  b
+    learning_rate               η, constant
+    momentum                    of SGD; starts from zero in every round
+    weight_decay                of SGD
+    batchnorm_statistics        see CHOICES and fedper.evaluate
+    evaluation_batch_size       largest batch of a forward pass without gradients
+    threads                     CPU threads; a result changes in its last bits with them
+    seed                        of partition, initialisation and batches
     """
 
     dataset: str
     stand_in: dict | None
     n_clients: int
-    classes_per_client: int
-    train_images_per_class: int
-    test_images_per_class: int
+    classes_per_client: int | None
+    samples: dict
     model: str
     width: float
     stem: str
+    base: str
     personalization_layers: int
     rounds: int
     local_epochs: int
+    personal_finetune_epochs: int
+    evaluation_finetune_epochs: int
     batch_size: int
     learning_rate: float
     momentum: float
@@ -65,7 +72,14 @@ class Run:
     @property
     def method(self) -> str:
         """Name of the method in figures and tables: FedAvg is FedPer with K_P = 0."""
-        return "FedAvg" if self.personalization_layers == 0 else "FedPer"
+        if self.personalization_layers == N_LAYERS[self.model]:
+            return "local training"
+        name = "FedAvg" if self.personalization_layers == 0 else "FedPer"
+        if self.base == "linear":
+            name += ", linear base"
+        if self.personal_finetune_epochs or self.evaluation_finetune_epochs:
+            name += ", fine-tuned"
+        return name
 
     @property
     def name(self) -> str:
@@ -76,10 +90,15 @@ class Run:
         """
         canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
         fingerprint = hashlib.sha256(canonical.encode()).hexdigest()[:8]
-        return (
-            f"{self.dataset}-{self.model}-k{self.classes_per_client}"
-            f"-kp{self.personalization_layers}-seed{self.seed}-{fingerprint}"
-        )
+        parts = [self.dataset, self.model]
+        if self.classes_per_client is not None:
+            parts.append(f"k{self.classes_per_client}")
+        parts.append(f"kp{self.personalization_layers}")
+        if self.base != "full":
+            parts.append(self.base)
+        if self.personal_finetune_epochs or self.evaluation_finetune_epochs:
+            parts.append("tuned")
+        return "-".join([*parts, f"seed{self.seed}", fingerprint])
 
     def to_json(self) -> str:
         """Write all settings as one line of JSON."""

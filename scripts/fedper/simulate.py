@@ -15,11 +15,12 @@ from fedper.federated import (
     Client,
     Report,
     State,
+    fine_tune_personal,
     initial_base,
     initial_personal,
     server_round,
 )
-from fedper.models import MODELS
+from fedper.models import MODELS, with_linear_base
 from fedper.partition import Partition
 from fedper.run import Run
 from fedper.samples import Samples
@@ -44,8 +45,10 @@ def simulate(
     for round_ in range(1, run.rounds + 1):
         start = time.perf_counter()
         base, clients, reports = server_round(model, base, clients, round_, run)
+        if run.personal_finetune_epochs:
+            clients = [fine_tune_personal(model, base, client, round_, run) for client in clients]
         trained = time.perf_counter()
-        scores = evaluate_round(model, base, clients, run)
+        scores = evaluate_round(model, base, clients, round_, run)
         end = time.perf_counter()
 
         history += [_row(round_, r, s) for r, s in zip(reports, scores, strict=True)]
@@ -76,6 +79,9 @@ def set_up(
             f"personalization_layers: {run.personalization_layers}, "
             f"but {run.model} has only {len(model)} layers"
         )
+    if run.base == "linear":
+        image_size = dataset.train.images.shape[-2:]
+        model = with_linear_base(model, run.personalization_layers, image_size)
     # Weights are drawn on the CPU, so they are the same on every device.
     model.to(memory_format=torch.channels_last)
     base = initial_base(model, run)

@@ -20,8 +20,10 @@ def final_accuracy(clients: pd.DataFrame) -> pd.DataFrame:
     All in 0 … 1.
     """
     last = last_round(clients)
-    seeds = last.groupby([*RUN_COLUMNS, "round"])["accuracy"].agg(["mean", "std", "min"])
-    rows = seeds.reset_index().groupby(ROW)
+    seeds = last.groupby([*RUN_COLUMNS, "round"], dropna=False)["accuracy"].agg(
+        ["mean", "std", "min"]
+    )
+    rows = seeds.reset_index().groupby(ROW, dropna=False)
     table = rows.agg(
         round=("round", "max"),
         n_seeds=("seed", "nunique"),
@@ -59,7 +61,7 @@ def _readable(table: pd.DataFrame) -> pd.DataFrame:
         {
             "data set": table["dataset"],
             "model": table["model"].map(MODEL_TITLES),
-            "k": table["classes_per_client"],
+            "k": table["classes_per_client"].map(lambda k: "-" if np.isnan(k) else f"{k:.0f}"),
             "method": table["method"],
             "K_P": table["personalization_layers"],
             "round": table["round"],

@@ -14,9 +14,9 @@ ENVIRONMENT = REPOSITORY / "environment.yml"
 
 # The package beside this workflow, whether or not one is installed: the scripts use it too.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
-from fedper.config import (
+from fedper.config import check_config
+from fedper.experiments import (
     all_runs,
-    check_config,
     data_name,
     data_settings,
     describe_all,
@@ -91,7 +91,12 @@ def files_at_hand(dataset):
             paths = raw_files(dataset, Path(source["folder"]))
         except InputError:
             continue
-        found += [(str(path), path.stat().st_size) for path in paths]
+        found += [
+            (str(path), sum(file.stat().st_size for file in path.iterdir()))
+            if path.is_dir()
+            else (str(path), path.stat().st_size)
+            for path in paths
+        ]
     return found
 
 

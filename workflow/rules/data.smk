@@ -34,6 +34,7 @@ rule prepare:
     output:
         data="data/prepared/{prepared}.safetensors",
         about="data/prepared/{prepared}.json",
+        provenance="data/prepared/{prepared}.provenance.json",
         excluded="data/prepared/{prepared}.excluded.csv",
     log:
         f"{LOGS}/prepare/{{prepared}}.log",
@@ -50,7 +51,7 @@ rule prepare:
     shell:
         "python {input.script} --receipt {input.receipt} --settings {params.settings:q}"
         " {params.seed} --threads {threads} --out {output.data} --about {output.about}"
-        " --excluded {output.excluded} 2>&1 | tee {log}"
+        " --provenance {output.provenance} --excluded {output.excluded} 2>&1 | tee {log}"
 
 
 rule partition_by_class:

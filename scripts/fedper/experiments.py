@@ -1,0 +1,139 @@
+"""What a configuration asks for: the runs behind each figure, and the data that they need."""
+
+import hashlib
+import json
+from itertools import product
+
+from fedper.models import N_LAYERS
+from fedper.run import Run
+
+VARIANTS = ("plain", "personal_finetuning", "evaluation_finetuning", "linear_base")
+"""What a figure's runs can be besides FedAvg, FedPer and training alone.
+
+personal_finetuning: W_P_j alone is trained when a new base arrives (claim C7).
+evaluation_finetuning: a client trains all layers before it is tested, and forgets that; with
+K_P = 0, FedAvg with local fine-tuning.  linear_base: the base is one linear layer (claim C9).
+"""
+
+
+def figure_runs(config: dict, figure: str) -> list[Run]:
+    """List the runs behind one figure, for all seeds, in the order of the configuration."""
+    settings = config["figures"][figure]
+    runs = [
+        _run(config, settings.get("set", {}), *values)
+        for grid in settings["runs"]
+        for values in product(
+            grid["datasets"],
+            grid["models"],
+            grid.get("classes_per_client", [None]),
+            grid["personalization_layers"],
+            grid["variants"],
+            config["seeds"],
+        )
+    ]
+    return list({run.name: run for run in runs}.values())
+
+
+def all_runs(config: dict) -> dict[str, Run]:
+    """List every run of the scale once, by name."""
+    return {run.name: run for figure in config["figures"] for run in figure_runs(config, figure)}
+
+
+def data_settings(config: dict, dataset: str) -> dict:
+    """List what decides the content of a prepared data set, besides its files and the seed."""
+    data = config["datasets"][dataset]
+    keys = ["n_classes", "stand_in"]
+    if is_by_worker(config, dataset):
+        keys += ["n_clients", "partition", "image_size", "resize_filter"]
+    return {"dataset": dataset, **{key: data[key] for key in keys}}
+
+
+def data_name(config: dict, dataset: str, seed: int | None = None) -> str:
+    """Name the files of a prepared data set, or, without a seed, its receipt.
+
+    A stand-in never has the real one's name, and other settings or other sources are other files,
+    so no tool can take one for the other. Only where clients are workers does a seed decide which
+    images are in it.
+    """
+    stand_in = config["datasets"][dataset]["stand_in"]
+    sources = sorted(config["datasets"][dataset]["sources"], key=json.dumps)
+    content = json.dumps([data_settings(config, dataset), sources], sort_keys=True)
+    parts = [dataset, stand_in["source"]] if stand_in else [dataset]
+    parts.append(hashlib.sha256(content.encode()).hexdigest()[:8])
+    if seed is not None and is_by_worker(config, dataset):
+        parts.append(f"seed{seed}")
+    return "-".join(parts)
+
+
+def is_by_worker(config: dict, dataset: str) -> bool:
+    """Tell whether the data set itself says who its clients are (FLICKR-AES)."""
+    return "min_ratings" in config["datasets"][dataset]["partition"]
+
+
+def describe_data(config: dict, dataset: str) -> str:
+    """Say what data a figure shows, and of which scale."""
+    return f"{config['datasets'][dataset]['title']}; scale {config['scale']}"
+
+
+def describe_figure(config: dict, figure: str) -> str:
+    """Say in one line what a figure shows: data, scale, width of its models, seeds."""
+    grids = config["figures"][figure]["runs"]
+    datasets = dict.fromkeys(dataset for grid in grids for dataset in grid["datasets"])
+    titles = ", ".join(config["datasets"][dataset]["title"] for dataset in datasets)
+    models = dict.fromkeys(model for grid in grids for model in grid["models"])
+    widths = {model: config["models"][model]["width"] for model in models}
+    if len(set(widths.values())) == 1:
+        width = f"models of width {next(iter(widths.values())):g}"
+    else:
+        width = ", ".join(f"{model} of width {value:g}" for model, value in widths.items())
+    n_seeds = len(config["seeds"])
+    seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
+    return f"{titles}; scale {config['scale']}; {width}; {seeds}"
+
+
+def describe_all(config: dict) -> str:
+    """Say what a table over all figures' runs shows."""
+    return ". ".join(dict.fromkeys(describe_figure(config, name) for name in config["figures"]))
+
+
+def _run(
+    config: dict,
+    overrides: dict,
+    dataset: str,
+    model: str,
+    k: int | None,
+    k_p: int | str,
+    variant: str,
+    seed: int,
+) -> Run:
+    data = config["datasets"][dataset] | overrides
+    samples = data["partition"] | {
+        key: data[key] for key in ("image_size", "resize_filter") if key in data
+    }
+    samples.pop("classes_per_client", None)
+    finetune = config["finetuning"]
+    return Run(
+        dataset=dataset,
+        stand_in=data["stand_in"],
+        n_clients=data["n_clients"],
+        classes_per_client=k,
+        samples=samples,
+        model=model,
+        width=float(config["models"][model]["width"]),
+        stem=config["models"][model]["stem"],
+        base="linear" if variant == "linear_base" else "full",
+        personalization_layers=N_LAYERS[model] if k_p == "all" else k_p,
+        rounds=data["rounds"],
+        local_epochs=data["local_epochs"],
+        personal_finetune_epochs=finetune["personal_epochs"] * (variant == "personal_finetuning"),
+        evaluation_finetune_epochs=finetune["evaluation_epochs"]
+        * (variant == "evaluation_finetuning"),
+        batch_size=data["batch_size"],
+        learning_rate=float(data["learning_rate"]),
+        momentum=float(config["optimiser"]["momentum"]),
+        weight_decay=float(config["optimiser"]["weight_decay"]),
+        batchnorm_statistics=config["evaluation"]["batchnorm_statistics"],
+        evaluation_batch_size=config["evaluation"]["batch_size"],
+        threads=config["compute"]["threads"],
+        seed=seed,
+    )
