@@ -14,7 +14,7 @@ all: $(VENV)/.complete
 # Figures and tables from the histories that are there, without training: make redraw SCALE=cpu
 redraw: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml \
-		--allowed-rules figure table redraw --forcerun figure table -- redraw
+		--allowed-rules figure table claims redraw --forcerun figure table claims -- redraw
 
 test: $(VENV)/.complete
 	$(ACTIVATE) && pytest

@@ -99,7 +99,7 @@ def test_a_misspelt_key_fails_with_its_name(config, path):
         (("figures", "figure7", "runs", 0, "datasets"), ["cifar10"], "missing key 'classes_per"),
         (("figures", "figure2", "runs", 0, "variants"), ["linear"], "'linear' is not one of"),
         (("figures", "figure2", "runs", 0, "variants"), ["evaluation_finetuning"], "only figure6"),
-        (("figures", "figure6", "runs", 1, "personalization_layers"), [15], "15 leaves nothing"),
+        (("figures", "figure6", "runs", 1, "personalization_layers"), [18], "18 leaves nothing"),
         (("figures", "figure4", "set"), {"round": 5}, "figures.figure4.set: unknown key 'round'"),
         (("datasets", "cifar10", "partition", "classes_per_client"), [11], "11 is more than the"),
         (("datasets", "cifar10", "sources"), [{"from": "ftp"}], "'ftp' is not one of ['files'"),
@@ -149,7 +149,9 @@ def test_wrong_values_fail_with_key_and_reason(config, path, value, message):
     assert "\n" not in str(error.value)
 
 
-def test_runs_are_all_combinations_and_shared_ones_are_trained_once(config):
+def test_runs_are_all_combinations_and_shared_ones_are_trained_once():
+    """The whole paper, for two seeds."""
+    config = read("paper")
     config["seeds"] = [0, 1]
     pairs = [(4, 0), (4, 1), (4, 2), (4, 3), (4, 4), (8, 0), (8, 2), (10, 0), (10, 2)]
     expected = {
@@ -172,6 +174,13 @@ def test_runs_are_all_combinations_and_shared_ones_are_trained_once(config):
     assert others == {(d, method) for d in ("cifar100", "flickr_aes") for method in variants}
     assert len(figure_runs(config, "figure2")) == 24
     assert len(figure_runs(config, "figure4")) == 20
+
+
+@pytest.mark.parametrize(("scale", "n_runs"), [("quick", 40), ("cpu", 11), ("paper", 162)])
+def test_every_scale_has_as_many_runs_as_the_readme_says(scale, n_runs):
+    assert len(all_runs(read(scale))) == n_runs
+    row = re.search(rf"^\| `{scale}`.*$", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
+    assert f"| {n_runs}" in row[0]
 
 
 def test_a_setting_of_one_figure_makes_runs_of_its_own(config):

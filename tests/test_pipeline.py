@@ -116,14 +116,14 @@ def test_another_seed_trains_only_that_seed(finished):
     """The draw of workers has a seed too, so their data are prepared once more, fetched not."""
     plan = planned(snakemake(finished, "--dry-run", config=changed(seeds=[0, 1])))
     data = {"prepare": 1, "partition_by_class": 2, "partition_by_worker": 1}
-    assert plan == {**data, "train": 3, "figure": 2, "table": 1}
+    assert plan == {**data, "train": 3, "figure": 2, "table": 1, "claims": 1}
 
 
 def test_another_learning_rate_trains_everything_in_new_folders_and_prepares_nothing(finished):
     config = changed()
     config["datasets"]["cifar10"]["learning_rate"] = 0.03
     plan = planned(snakemake(finished, "--dry-run", config=config))
-    assert plan == {"train": 3, "figure": 2, "table": 1}
+    assert plan == {"train": 3, "figure": 2, "table": 1, "claims": 1}
 
 
 def test_once_data_are_prepared_again_and_the_same_nothing_is_trained(finished):
@@ -183,7 +183,9 @@ def test_figures_are_redrawn_from_histories_alone_and_come_out_the_same(finished
     figure = tmp_path / "results/tiny/figures/figure2.png"
     before = figure.read_bytes()
     figure.unlink()
-    arguments = "--allowed-rules figure table redraw --forcerun figure table -- redraw"
+    arguments = (
+        "--allowed-rules figure table claims redraw --forcerun figure table claims -- redraw"
+    )
     result = snakemake(tmp_path, *arguments.split())
     assert result.returncode == 0, result.stdout + result.stderr
     assert figure.read_bytes() == before

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from conftest import RUN
 from fedper.errors import InputError
-from fedper.figures import draw_depths, draw_methods
-from fedper.partition import draw_partition
-from fedper.partition_map import draw_partitions
+from fedper.figures import draw_depths, draw_methods, draw_variants
+from fedper.figures_beyond import accuracy_and_traffic, draw_clients, draw_communication
+from fedper.partition import ClientSamples, Partition, draw_partition
+from fedper.partition_map import draw_partitions, draw_ratings
 from fedper.plotting import save_figure
 from fedper.results import last_round, mean_over_clients, read_clients
 from fedper.tables import final_accuracy, save_table1
@@ -144,6 +145,88 @@ def test_figures_come_out_byte_identical(folders, tmp_path):
         assert one == two
     with Image.open(tmp_path / "one.png") as image:
         assert image.width == pytest.approx(3.5 * 300, abs=1)
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """FedAvg and FedPer on two data sets, one with clients that are workers; and the variants."""
+    made = []
+    digits = {"source": "digits"}
+    settings = [
+        {"stand_in": digits, "personalization_layers": 0},
+        {"stand_in": digits},
+        {"dataset": "flickr_aes", "classes_per_client": None, "personalization_layers": 0},
+        {"dataset": "flickr_aes", "classes_per_client": None},
+        {"stand_in": digits, "base": "linear"},
+        {"stand_in": digits, "personal_finetune_epochs": 1},
+        {"stand_in": digits, "personalization_layers": 18},
+    ]
+    for number, changes in enumerate(settings):
+        run = replace(RUN, **changes)
+        folder = write_run(tmp_path / run.name, run, [(1, 2), (3 + number, 2 + number)])
+        history = pd.read_csv(folder / "history.csv")
+        history["bytes_up"], history["bytes_down"] = 1_000_000, 2_000_000
+        history.to_csv(folder / "history.csv", index=False)
+        made.append(folder)
+    return made
+
+
+def test_the_figure_of_variants_names_each_and_panels_are_data_sets(mixed):
+    curves = mean_over_clients(read_clients(mixed))
+    figure = draw_variants(curves[curves["dataset"] != "flickr_aes"], "note")
+    labels = {text.get_text() for text in figure.axes[0].get_legend().get_texts()}
+    assert labels == {
+        "FedAvg", "FedPer", "FedPer, linear base", "FedPer, fine-tuned", "local training",
+    }  # fmt: skip
+    both = draw_variants(curves, "note")
+    assert [ax.get_title() for ax in both.axes] == [
+        "(a) stand-in for CIFAR-10, ResNet-34",
+        "(b) FLICKR-AES, ResNet-34",
+    ]
+
+
+def test_workers_have_no_k_in_figures_and_tables_but_are_not_lost(mixed):
+    clients = read_clients(mixed[2:4])
+    figure = draw_methods(mean_over_clients(clients), "note")
+    labels = {text.get_text() for text in figure.axes[0].get_legend().get_texts()}
+    assert labels == {"FedAvg", "FedPer"}
+    table = final_accuracy(clients)
+    assert table["accuracy_mean"].tolist() == pytest.approx([0.45, 0.55])
+    assert table["classes_per_client"].isna().all()
+
+
+def test_every_client_is_a_dot_and_the_worst_is_named(mixed):
+    last = last_round(read_clients(mixed[:4]))
+    figure = draw_clients(last, "note")
+    assert [ax.get_title() for ax in figure.axes[:2]] == [
+        "(a) stand-in for CIFAR-10, ResNet-34",
+        "(b) FLICKR-AES, ResNet-34",
+    ]
+    dots = [len(c.get_offsets()) for c in figure.axes[0].collections if len(c.get_offsets()) > 0]
+    assert sum(dots) >= 4
+    assert all(ax.get_xticklabels()[1].get_text() == "FedPer" for ax in figure.axes[:2])
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert words == ["worst 0.20\n(n = 10)", "worst 0.30\n(n = 10)"]
+
+
+def test_traffic_adds_up_over_clients_and_rounds(mixed):
+    rounds = accuracy_and_traffic(read_clients(mixed[:2]))
+    # two clients, 3 MB each a round
+    assert rounds["megabytes"].tolist() == [6, 12, 6, 12]
+    assert rounds["accuracy"].tolist() == pytest.approx([0.15, 0.25, 0.15, 0.35])
+    figure = draw_communication(rounds, "note")
+    ends = {line.get_label(): line.get_xdata()[-1] for line in figure.axes[0].lines}
+    assert ends == {"FedAvg": 12, "FedPer": 12}
+
+
+def test_the_figure_of_ratings_shows_counts_and_shares():
+    labels = np.array([0, 0, 1, 4, 4, 4])
+    clients = [ClientSamples([0, 1], [0, 1, 2], [0]), ClientSamples([4], [3, 4, 5], [5])]
+    figure = draw_ratings(Partition(0, None, clients), labels, labels, 5, "note")
+    widths = [patch.get_width() for patch in figure.axes[0].patches]
+    assert widths == [3, 3, 1, 1]
+    shares = np.asarray(figure.axes[1].collections[0].get_array()).reshape(2, 5)
+    np.testing.assert_allclose(shares, [[0.75, 0.25, 0, 0, 0], [0, 0, 0, 0, 1]])
 
 
 def test_the_partition_figure_shows_the_counts():

@@ -29,7 +29,7 @@ def accuracy_and_traffic(clients: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_clients(last: pd.DataFrame, note: str) -> Figure:
-    """Draw the accuracy of every client in the last round, a dot each, and their mean.
+    """Draw the accuracy of every client in the last round, a dot each, by number, and their mean.
 
     last: one row for each run and client, as of :func:`fedper.results.last_round`. The worst
     client of each method is named with its test samples.
@@ -37,13 +37,14 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
 
     def draw(ax: Axes, rows: pd.DataFrame) -> None:
         methods = [method for method in METHODS if method in set(rows["method"])]
-        sns.stripplot(
-            rows, x="method", y="accuracy", order=methods, hue="method", hue_order=methods,
-            palette="colorblind", size=3.5, alpha=0.7, jitter=0.18, ax=ax, legend=False,
-        )  # fmt: skip
-        for place, method in enumerate(methods):
+        for place, (method, colour) in enumerate(
+            zip(methods, sns.color_palette("colorblind"), strict=False)
+        ):
             own = rows[rows["method"] == method]
             mean, worst = own["accuracy"].mean(), own.loc[own["accuracy"].idxmin()]
+            # beside each other in the order of their numbers, so that no dot hides another
+            sideways = 0.44 * (own["client"] / max(own["client"].max(), 1) - 0.5)
+            ax.scatter(place + sideways, own["accuracy"], color=colour, s=11, alpha=0.8, lw=0)
             ax.hlines(mean, place - 0.3, place + 0.3, color="black", linewidth=1.2)
             ax.annotate(
                 f"worst {worst['accuracy']:.2f}\n(n = {worst['samples']})",
@@ -52,6 +53,7 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
                 fontsize=5.5,
                 va="center",
             )
+        ax.set_xticks(range(len(methods)), methods)
         ax.set(xlabel="", ylabel="test accuracy", ylim=(-0.05, 1.05), xlim=(-0.5, 1.75))
 
     with mpl.rc_context({**STYLE, "axes.grid.axis": "y"}):

@@ -60,17 +60,18 @@ def data_name(run: Run) -> str:
 
 def dataset_title(name: str) -> str:
     """Write the name that :func:`data_name` gave, for people."""
-    dataset = _real_name(name)
+    dataset = real_name(name)
     title = DATASET_TITLES[dataset]
     return title if dataset == name else f"stand-in for {title}"
 
 
 def dataset_order(name: str) -> int:
     """Rank data sets as the paper has them, stand-ins in the place of what they stand for."""
-    return list(DATASET_TITLES).index(_real_name(name))
+    return list(DATASET_TITLES).index(real_name(name))
 
 
-def _real_name(name: str) -> str:
+def real_name(name: str) -> str:
+    """Tell which data set a name of :func:`data_name` means, or stands in for."""
     match = re.search(r"\(stand-in for (\w+)\)", name)
     return match[1] if match else name
 

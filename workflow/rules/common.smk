@@ -53,6 +53,7 @@ FIGURES = expand(
     suffix=["pdf", "png", "csv"],
 )
 TABLES = expand(f"{RESULTS}/tables/table1.{{suffix}}", suffix=["csv", "md", "tex"])
+CLAIMS = [f"{RESULTS}/claims.json", f"{RESULTS}/claims.md"]
 
 
 RAW = Path("data/raw")
@@ -92,9 +93,11 @@ def files_at_hand(dataset):
         except InputError:
             continue
         found += [
-            (str(path), sum(file.stat().st_size for file in path.iterdir()))
-            if path.is_dir()
-            else (str(path), path.stat().st_size)
+            (
+                (str(path), sum(file.stat().st_size for file in path.iterdir()))
+                if path.is_dir()
+                else (str(path), path.stat().st_size)
+            )
             for path in paths
         ]
     return found

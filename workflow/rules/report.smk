@@ -80,3 +80,28 @@ rule table:
     shell:
         "python {input.script} --runs {params.runs} --note {params.note:q}"
         " --out {params.stem} 2>&1 | tee {log}"
+
+
+rule claims:
+    input:
+        files_of_runs=files_of(RUNS.values()),
+        script=SCRIPTS / "claims.py",
+        code=modules_of(SCRIPTS / "claims.py"),
+    output:
+        json=f"{RESULTS}/claims.json",
+        md=report(
+            f"{RESULTS}/claims.md",
+            caption="../report/claims.rst",
+            category="Claims",
+        ),
+    log:
+        f"{LOGS}/claims.log",
+    conda:
+        ENVIRONMENT
+    params:
+        runs=folders_of(RUNS.values()),
+        note=describe_all(config),
+        stem=lambda w, output: Path(output.json).with_suffix(""),
+    shell:
+        "python {input.script} --runs {params.runs} --note {params.note:q}"
+        " --out {params.stem} 2>&1 | tee {log}"

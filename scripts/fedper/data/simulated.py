@@ -22,7 +22,7 @@ from fedper.randomness import seed_for
 
 ATTRIBUTES = ("brightness", "warmth", "saturation", "texture", "symmetry")
 
-SCORE_SHARES = np.array([0.1, 0.2, 0.35, 0.25, 0.1])
+SCORE_SHARES = np.array([0.15, 0.2, 0.3, 0.2, 0.15])
 """How often workers give each score from 1 to 5, on average; every worker has habits."""
 
 HABIT = 20

@@ -1,0 +1,195 @@
+"""Verdicts on histories whose truth is known."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import RUN, run_main
+from fedper.claims import CLAIMS, MARGIN, holm, judge
+from fedper.claims_text import to_markdown
+from fedper.models import N_LAYERS
+from test_results import write_run
+
+BY_NAME = {claim.name: claim for claim in CLAIMS}
+CHANCE = {"cifar10": 0.5, "cifar100": 0.4, "flickr_aes": 0.3}
+
+
+def rows(generator, n_seeds, effects, noise=0.02, clients=10, spread=0.05):
+    """Draw last rounds of every setting that a claim needs.
+
+    effects: {(dataset, k, method, K_P) or a shorter tuple of its first parts: added accuracy}.
+    noise: of a run's mean, common to its clients. spread: of clients, by method.
+    """
+    depths = {"FedAvg": [0], "FedPer": [1, 2, 3, 4], "local training": [15],
+              "FedPer, fine-tuned": [2], "FedPer, linear base": [2]}  # fmt: skip
+    frames = []
+    for dataset, base in CHANCE.items():
+        for k in {"cifar10": (4, 10), "cifar100": (40, 100)}.get(dataset, (np.nan,)):
+            of_seed = generator.normal(0, 0.05, n_seeds)
+            for method, k_ps in depths.items():
+                for k_p in k_ps:
+                    key = (dataset, k, method, k_p)
+                    added = sum(value for name, value in effects.items() if _matches(name, key))
+                    for seed in range(n_seeds):
+                        mean = base + of_seed[seed] + added + generator.normal(0, noise)
+                        sd = spread[method] if isinstance(spread, dict) else spread
+                        frames.append(
+                            pd.DataFrame(
+                                {
+                                    "dataset": dataset, "model": "mobilenet_v1", "method": method,
+                                    "classes_per_client": k, "personalization_layers": k_p,
+                                    "seed": seed, "round": 20, "client": range(clients),
+                                    "accuracy": mean + generator.normal(0, sd, clients),
+                                }
+                            )
+                        )  # fmt: skip
+    return pd.concat(frames, ignore_index=True)
+
+
+def _matches(name, key):
+    return all(part in (None, value) for part, value in zip(name, key, strict=False))
+
+
+TRUE_PAPER = {
+    (None, None, "FedPer"): 0.2,
+    (None, None, "FedPer, fine-tuned"): 0.2,
+    ("cifar10", 10, "FedPer"): -0.25,
+    ("cifar100", 100, "FedPer"): -0.25,
+    ("cifar100", 40, "FedPer, fine-tuned"): 0.1,
+    ("cifar100", 100, "FedPer, fine-tuned"): 0.1,
+}
+
+
+def verdicts(frame):
+    return {claim["claim"]: claim["verdict"] for claim in judge(frame)}
+
+
+def test_a_world_in_which_the_paper_is_right_is_found_so():
+    frame = rows(
+        np.random.default_rng(0), 5, TRUE_PAPER, noise=0.004,
+        spread={"FedAvg": 0.2, "FedPer": 0.02, "local training": 0.05,
+                "FedPer, fine-tuned": 0.02, "FedPer, linear base": 0.02},
+        clients=30,
+    )  # fmt: skip
+    assert verdicts(frame) == dict.fromkeys(BY_NAME, "reproduced")
+
+
+def test_a_world_in_which_the_paper_is_wrong_is_found_so():
+    effects = {(None, None, "FedPer"): -0.2, ("flickr_aes", None, "FedPer, fine-tuned"): -0.2}
+    effects |= {("flickr_aes", np.nan, "FedPer, fine-tuned"): 0}
+    found = verdicts(rows(np.random.default_rng(1), 5, effects))
+    wrong = {name for name, verdict in found.items() if verdict == "not reproduced"}
+    assert {"C1", "C3", "C4", "C5", "C8", "C9"} <= wrong
+    assert "reproduced" not in found.values() or found.keys() - wrong <= {"C2", "C6", "C7"}
+
+
+def test_under_the_null_hardly_anything_is_reproduced():
+    """At most LEVEL of simulated worlds without any effect: 100 worlds, 5 seeds, 10 clients."""
+    claims = tuple(BY_NAME[name] for name in ("C1", "C5"))
+    n_worlds, n_wrong = 100, 0
+    for world in range(n_worlds):
+        frame = rows(np.random.default_rng(world), 5, {})
+        n_wrong += any(claim["verdict"] == "reproduced" for claim in judge(frame, claims))
+    # 0.05 of 100 is 5; more than 12 would happen in one of 700 series of worlds
+    assert n_wrong <= 12
+
+
+def test_a_large_effect_is_found_nearly_always():
+    claims = (BY_NAME["C1"],)
+    found = [
+        judge(rows(np.random.default_rng(w), 5, {(None, None, "FedPer"): 0.2}), claims)[0][
+            "verdict"
+        ]
+        for w in range(40)
+    ]
+    assert found.count("reproduced") >= 39
+
+
+@pytest.mark.parametrize(("n_seeds", "words"), [(1, "1 seed"), (2, "2 seeds")])
+def test_few_seeds_are_inconclusive_however_large_the_effect(n_seeds, words):
+    judged = judge(rows(np.random.default_rng(0), n_seeds, TRUE_PAPER, noise=0.001))
+    assert {claim["verdict"] for claim in judged} == {"inconclusive"}
+    assert {claim["reason"] for claim in judged} == {words}
+
+
+def test_missing_and_diverged_runs_are_said_and_not_guessed():
+    frame = rows(np.random.default_rng(0), 5, TRUE_PAPER)
+    gone = (frame["dataset"] == "flickr_aes") & (frame["method"] == "FedAvg")
+    judged = {claim["claim"]: claim for claim in judge(frame[~gone])}
+    assert judged["C5"]["verdict"] == "inconclusive"
+    assert judged["C5"]["reason"] == "no runs of FedAvg on flickr_aes"
+    one_run = gone & (frame["seed"] == 3)
+    judged = {claim["claim"]: claim for claim in judge(frame[~one_run])}
+    assert judged["C5"]["reason"] == "runs are missing or diverged"
+    diverged = frame.assign(accuracy=frame["accuracy"].mask(one_run & (frame["client"] == 4)))
+    judged = {claim["claim"]: claim for claim in judge(diverged)}
+    assert judged["C5"]["reason"] == "runs are missing or diverged"
+    assert judged["C1"]["verdict"] == "reproduced"
+
+
+def test_effect_and_interval_against_numbers_by_hand():
+    frame = rows(np.random.default_rng(0), 4, {}, clients=2)
+    by_hand = []
+    for seed, (fedavg, fedper) in enumerate([(0.5, 0.6), (0.4, 0.7), (0.6, 0.8), (0.5, 0.7)]):
+        for method, k_p, value in (("FedAvg", 0, fedavg), ("FedPer", 2, fedper)):
+            here = (frame["dataset"] == "flickr_aes") & (frame["seed"] == seed)
+            here &= (frame["method"] == method) & (frame["personalization_layers"] == k_p)
+            frame.loc[here, "accuracy"] = [value - 0.1, value + 0.1]
+        by_hand.append(fedper - fedavg)
+    ((part,),) = (claim["comparisons"] for claim in judge(frame, (BY_NAME["C5"],)))
+    mean, sd = np.mean(by_hand), np.std(by_hand, ddof=1)
+    assert part["mean"] == pytest.approx(mean)
+    # 3.182446 is Student's t at 0.975 with 3 degrees of freedom
+    assert part["high"] - mean == pytest.approx(3.182446 * sd / 2, rel=1e-5)
+    assert mean - part["low"] == pytest.approx(3.182446 * sd / 2, rel=1e-5)
+    assert part["seeds"] == 4
+
+
+def test_holm_against_an_example_by_hand():
+    corrected = holm(np.array([0.01, 0.04, 0.03, 0.005]))
+    np.testing.assert_allclose(corrected, [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm(np.array([0.9, 0.8])), [1, 1])
+
+
+def test_nothing_means_within_the_margin():
+    claim = BY_NAME["C7"]
+    _, nothing = claim.comparisons
+    assert (nothing.above, nothing.below) == (-MARGIN, MARGIN)
+    effects = {("cifar100", None, "FedPer, fine-tuned"): 0.3}
+    frame = rows(np.random.default_rng(0), 5, effects, noise=0.001, spread=0.001)
+    assert judge(frame, (claim,))[0]["verdict"] == "reproduced"
+    effects[("flickr_aes", None, "FedPer, fine-tuned")] = 0.1
+    frame = rows(np.random.default_rng(0), 5, effects, noise=0.001, spread=0.001)
+    (judged,) = judge(frame, (claim,))
+    assert judged["verdict"] == "not reproduced"
+    assert judged["reason"].endswith("flickr_aes, K_P = 2")
+
+
+def test_the_script_writes_both_files_and_says_stand_in(tmp_path):
+    folders = []
+    for k_p in (0, 2):
+        run = type(RUN)(**{**RUN.__dict__, "stand_in": {"source": "digits"},
+                           "personalization_layers": k_p})  # fmt: skip
+        folders.append(write_run(tmp_path / run.name, run, [(1, 2)]))
+    status, message = run_main(
+        "claims.py", "--runs", *folders, "--note", "a note", "--out", tmp_path / "claims"
+    )
+    assert status == 0, message
+    about = json.loads((tmp_path / "claims.json").read_text())
+    assert about["stand_ins"] == ["digits (stand-in for cifar10)"]
+    assert [claim["claim"] for claim in about["claims"]] == [f"C{n}" for n in range(1, 10)]
+    assert about["claims"][0]["reason"] == "1 seed"
+    assert about["claims"][0]["p"] is None
+    text = (tmp_path / "claims.md").read_text()
+    assert "inconclusive (stand-in data)" in text
+    assert "they say nothing about the paper's claims" in text
+    assert "corrected together by Holm" in text
+
+
+def test_the_text_shows_effects_with_their_sign():
+    frame = rows(np.random.default_rng(0), 5, TRUE_PAPER)
+    text = to_markdown(judge(frame), [], "note")
+    assert "+0.2" in text
+    assert "stand-in" not in text.split("## Rules")[0]
+    assert N_LAYERS["mobilenet_v1"] == 15  # as in ``rows``
