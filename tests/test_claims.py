@@ -128,6 +128,15 @@ def test_missing_and_diverged_runs_are_said_and_not_guessed():
     assert judged["C1"]["verdict"] == "reproduced"
 
 
+def test_only_models_with_runs_on_both_sides_are_compared():
+    frame = rows(np.random.default_rng(0), 5, TRUE_PAPER)
+    alone = frame[(frame["dataset"] == "flickr_aes") & (frame["method"] == "FedPer")]
+    more = pd.concat([frame, alone.assign(model="resnet34", accuracy=0.0)])
+    (one,), (two,) = (judge(f, (BY_NAME["C5"],)) for f in (frame, more))
+    assert one == two
+    assert two["comparisons"][0]["models"] == ["mobilenet_v1"]
+
+
 def test_effect_and_interval_against_numbers_by_hand():
     frame = rows(np.random.default_rng(0), 4, {}, clients=2)
     by_hand = []

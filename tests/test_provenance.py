@@ -70,7 +70,9 @@ def test_the_training_code_is_all_that_a_training_run_imports():
     assert imported_by("train") == {package / name for name in TRAINING_CODE}
 
 
-@pytest.mark.parametrize("script", ["partition", "train", "figure", "figure_partition", "table"])
+@pytest.mark.parametrize(
+    "script", ["partition", "train", "figure", "figure_partition", "table", "claims"]
+)
 def test_the_modules_of_a_script_are_those_that_it_imports_when_run(script):
     found = modules_of(REPOSITORY / f"scripts/{script}.py")
     assert {path.resolve() for path in found} == imported_by(script)

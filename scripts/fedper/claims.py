@@ -1,7 +1,8 @@
 """Whether the paper's claims hold, by rules that were written before the results.
 
 1. The unit is the seed. Runs of one seed share partition, initial base and batches, so they are
-   compared in pairs: a seed's effect is a difference between last rounds, averaged over models.
+   compared in pairs: a seed's effect is a difference between last rounds, averaged over the
+   models that were run on both sides.
    Clients are never pooled; they are not independent, and pooling them finds effects that are not
    there in nearly half of all cases.
 2. Over the effects of all seeds: mean, 95 % interval of Student's t, and a t test, one-sided in
@@ -24,6 +25,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from fedper.results import real_name
+
+RULES = __doc__.split("\n\n", 1)[1].strip()
+"""The rules above, as every file of verdicts repeats them."""
 
 MIN_SEEDS = 3
 LEVEL = 0.05
@@ -209,11 +213,20 @@ def _values(last: pd.DataFrame) -> pd.DataFrame:
 def _compare(values: pd.DataFrame, comparison: Comparison) -> dict:
     """Test one comparison; p is NaN and ``fault`` says why where it cannot be."""
     arms = [(weight, _arm(values, arm, comparison.measure)) for weight, arm in comparison.terms]
-    result = {"text": comparison.text, "above": comparison.above, "below": comparison.below}
+    result = {
+        "text": comparison.text,
+        "above": comparison.above,
+        "below": comparison.below,
+        "models": [],
+    }
     for (_, arm), (_, found) in zip(comparison.terms, arms, strict=True):
         if found.empty:
             return {**result, **_nothing(f"no runs of {arm.method} on {arm.dataset}")}
-    effects = sum(weight * found for weight, found in arms)  # aligned on model and seed
+    models = sorted(set.intersection(*(set(found.index) for _, found in arms)))
+    if not models:
+        return {**result, **_nothing("no model has runs on both sides")}
+    result["models"] = models
+    effects = sum(weight * found.loc[models] for weight, found in arms)  # aligned on the seed
     if effects.isna().any().any():
         return {**result, **_nothing("runs are missing or diverged")}
     by_seed = effects.mean(axis=0).to_numpy()

@@ -4,7 +4,8 @@ from math import isfinite
 
 import pandas as pd
 
-from fedper import claims
+from fedper.claims import MARGIN, MIN_SEEDS, RULES
+from fedper.results import MODEL_TITLES
 
 
 def to_json(value: object) -> object:
@@ -31,6 +32,7 @@ def to_markdown(judged: list[dict], stand_ins: list[str], note: str) -> str:
         {
             "claim": claim["claim"],
             "comparison": part["text"],
+            "models": ", ".join(MODEL_TITLES[model] for model in part["models"]),
             "claimed": _bounds(part),
             "seeds": part["seeds"],
             "effect": _number(part["mean"], "{:+.3f}"),
@@ -46,12 +48,11 @@ def to_markdown(judged: list[dict], stand_ins: list[str], note: str) -> str:
             f"**These verdicts are about {', '.join(stand_ins)}; they say nothing about the "
             "paper's claims.**\n\n"
         )
-    rules = claims.__doc__.split("\n\n", 1)[1].strip()
     return (
         f"# Verdicts on the paper's claims\n\n{note}.\n\n{warning}"
         f"{_table(verdicts)}\n\n## Comparisons\n\n{_table(comparisons)}\n\n"
-        f"## Rules\n\n{rules}\n\n"
-        f"MIN_SEEDS is {claims.MIN_SEEDS}, MARGIN {claims.MARGIN} in accuracy.\n"
+        f"## Rules\n\n{RULES}\n\n"
+        f"MIN_SEEDS is {MIN_SEEDS}, MARGIN {MARGIN} in accuracy.\n"
     )
 
 
