@@ -49,7 +49,7 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
             ax.annotate(
                 f"worst {worst['accuracy']:.2f}\n(n = {worst['samples']})",
                 (place, worst["accuracy"]),
-                xytext=(place + 0.24, worst["accuracy"]),
+                xytext=(place + 0.28, worst["accuracy"]),
                 fontsize=5.5,
                 va="center",
             )
