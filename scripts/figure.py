@@ -1,8 +1,6 @@
 """Draw one figure from its runs, with the points behind it as CSV."""
 
-import argparse
-from pathlib import Path
-
+from fedper.command_line import parser_of_runs
 from fedper.errors import one_line_errors
 from fedper.figures import draw_depths, draw_methods, draw_variants
 from fedper.figures_beyond import accuracy_and_traffic, draw_clients, draw_communication
@@ -27,11 +25,8 @@ FIGURES = {
 @one_line_errors
 def main() -> None:
     """Read the command line and the runs, draw, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = parser_of_runs(__doc__)
     parser.add_argument("figure", choices=sorted(FIGURES))
-    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="folders of runs")
-    parser.add_argument("--note", required=True, help="what data and scale this shows")
-    parser.add_argument("--out", type=Path, required=True, help="path without its suffix")
     arguments = parser.parse_args()
 
     sum_up, draw = FIGURES[arguments.figure]

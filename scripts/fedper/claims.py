@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from fedper.results import real_name
+from fedper.results import DATASET_TITLES, RUN_COLUMNS, real_name
 
 RULES = __doc__.split("\n\n", 1)[1].strip()
 """The rules above, as every file of verdicts repeats them."""
@@ -82,8 +82,8 @@ def _over(better: Arm, worse: Arm, **bounds: float) -> Comparison:
     return Comparison(text, ((1, better), (-1, worse)), **bounds)
 
 
-def _gain(dataset: str, k: str = "low", k_p: int | None = 2) -> tuple[tuple[int, Arm], ...]:
-    return (1, Arm(dataset, "FedPer", k, k_p)), (-1, Arm(dataset, "FedAvg", k))
+def _gain(dataset: str, k: str = "low") -> tuple[tuple[int, Arm], ...]:
+    return (1, Arm(dataset, "FedPer", k, k_p=2)), (-1, Arm(dataset, "FedAvg", k))
 
 
 def _beats_fedavg(dataset: str, k_p: int = 2) -> Comparison:
@@ -111,8 +111,6 @@ def _tuning(dataset: str, **bounds: float) -> Comparison:
     return _over(Arm(dataset, "FedPer, fine-tuned", k_p=2), Arm(dataset, "FedPer", k_p=2), **bounds)
 
 
-DATASETS = ("cifar10", "cifar100", "flickr_aes")
-
 CLAIMS = (
     Claim("C1", "FedPer beats FedAvg where clients' data differ", (_beats_fedavg("cifar10"),)),
     Claim(
@@ -134,7 +132,7 @@ CLAIMS = (
     Claim(
         "C6",
         "FedPer's accuracies vary less from client to client",
-        tuple(_spread_is_smaller(dataset) for dataset in DATASETS),
+        tuple(_spread_is_smaller(dataset) for dataset in DATASET_TITLES),
     ),
     Claim(
         "C7",
@@ -202,9 +200,8 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _values(last: pd.DataFrame) -> pd.DataFrame:
     """Sum up each run: its settings, and accuracy and spread over clients (NaN if it diverged)."""
-    keys = ["dataset", "model", "method", "classes_per_client", "personalization_layers", "seed"]
     frame = last.assign(dataset=last["dataset"].map(real_name))
-    by_run = frame.groupby(keys, dropna=False)["accuracy"]
+    by_run = frame.groupby(RUN_COLUMNS, dropna=False)["accuracy"]
     return by_run.agg(
         accuracy=lambda x: x.mean(skipna=False), spread=lambda x: x.std(skipna=False)
     ).reset_index()

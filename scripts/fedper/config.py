@@ -5,7 +5,7 @@ import math
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from fedper.data.ratings import N_SCORES
+from fedper.data.catalogue import N_SCORES
 from fedper.errors import InputError
 from fedper.experiments import figure_runs, is_by_worker
 from fedper.models import N_LAYERS

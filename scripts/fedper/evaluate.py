@@ -14,8 +14,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
-from fedper.federated import Client, State, local_sgd, snapshot
-from fedper.models import split
+from fedper.federated import Client, State, load_layers, local_sgd, snapshot
 from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.samples import Samples
@@ -51,12 +50,10 @@ def evaluate_client(
     With ``run.evaluation_finetune_epochs`` the client first trains all layers on its own samples
     for so long, and forgets that afterwards; with K_P = 0 that is FedAvg with local fine-tuning.
     """
-    base_layers, personal_layers = split(model, run.personalization_layers)
-    base_layers.load_state_dict(base)
-    personal_layers.load_state_dict(client.personal)
+    base_layers, _ = load_layers(model, base, client, run)
     if run.batchnorm_statistics == "own":
         base_layers.load_state_dict(client.base_statistics, strict=False)
-    with unchanged(model):
+    with unchanged(model, weights=run.evaluation_finetune_epochs > 0):
         if run.evaluation_finetune_epochs:
             seed = seed_for(run.seed, "evaluation batches", round_, client.number)
             generator = torch.Generator().manual_seed(seed)
@@ -87,12 +84,12 @@ def score(model: nn.Module, samples: Samples, batch_size: int) -> tuple[int, flo
 
 
 @contextmanager
-def unchanged(model: nn.Module) -> Iterator[None]:
-    """Restore weights, buffers and mode of ``model`` afterwards: evaluation leaves no trace."""
+def unchanged(model: nn.Module, weights: bool) -> Iterator[None]:
+    """Restore buffers and mode of ``model`` afterwards, and its ``weights`` if they will change."""
     mode = model.training
-    before = snapshot(model)
+    before = snapshot(model) if weights else {n: b.clone() for n, b in model.named_buffers()}
     try:
         yield
     finally:
-        model.load_state_dict(before)
+        model.load_state_dict(before, strict=weights)
         model.train(mode)

@@ -85,9 +85,7 @@ def client_update(
 
     Returns the message to the server, the client with its new W_P_j, and the training loss.
     """
-    base, personal = split(model, run.personalization_layers)
-    base.load_state_dict(download.base)
-    personal.load_state_dict(client.personal)
+    base, personal = load_layers(model, download.base, client, run)
 
     generator = torch.Generator().manual_seed(seed_for(run.seed, "batches", round_, client.number))
     train_loss = local_sgd(model, client.train, run.local_epochs, generator, run)
@@ -106,9 +104,7 @@ def fine_tune_personal(
     For ``run.personal_finetune_epochs``; BatchNorm of the frozen base uses batch statistics, as
     in training, and what it learns is forgotten with them.
     """
-    base_layers, personal_layers = split(model, run.personalization_layers)
-    base_layers.load_state_dict(base)
-    personal_layers.load_state_dict(client.personal)
+    base_layers, personal_layers = load_layers(model, base, client, run)
     generator = torch.Generator().manual_seed(
         seed_for(run.seed, "fine-tuning batches", round_, client.number)
     )
@@ -118,6 +114,16 @@ def fine_tune_personal(
     finally:
         base_layers.requires_grad_(True)
     return replace(client, personal=snapshot(personal_layers))
+
+
+def load_layers(
+    model: nn.Sequential, base: State, client: Client, run: Run
+) -> tuple[nn.Sequential, nn.Sequential]:
+    """Put (W_B, W_P_j) into ``model``; return its base and its personalization layers."""
+    base_layers, personal_layers = split(model, run.personalization_layers)
+    base_layers.load_state_dict(base)
+    personal_layers.load_state_dict(client.personal)
+    return base_layers, personal_layers
 
 
 def local_sgd(

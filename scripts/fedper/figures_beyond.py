@@ -1,5 +1,7 @@
 """Figures that the paper has not: every client's accuracy, and what accuracy costs in bytes."""
 
+from collections.abc import Callable
+
 import matplotlib as mpl
 import pandas as pd
 import seaborn as sns
@@ -90,7 +92,7 @@ def draw_communication(rounds: pd.DataFrame, note: str) -> Figure:
     return figure
 
 
-def _draw_grid(frame: pd.DataFrame, draw) -> Figure:
+def _draw_grid(frame: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None]) -> Figure:
     """Draw a panel for each data set and model, two beside each other."""
     panels = panels_of(frame)
     n_columns = min(2, len(panels))

@@ -25,7 +25,7 @@ from fedper.experiments import (
     figure_runs,
     is_by_worker,
 )
-from fedper.data.raw import raw_files
+from fedper.data.raw import raw_files, size_of
 from fedper.errors import InputError
 from fedper.imports import modules_of
 from fedper.provenance import CODE_SHA256
@@ -92,14 +92,7 @@ def files_at_hand(dataset):
             paths = raw_files(dataset, Path(source["folder"]))
         except InputError:
             continue
-        found += [
-            (
-                (str(path), sum(file.stat().st_size for file in path.iterdir()))
-                if path.is_dir()
-                else (str(path), path.stat().st_size)
-            )
-            for path in paths
-        ]
+        found += [(str(path), size_of(path)) for path in paths]
     return found
 
 

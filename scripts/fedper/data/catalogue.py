@@ -42,3 +42,6 @@ RATINGS = "FLICKR-AES_image_labeled_by_each_worker.csv"
 PHOTO_ARCHIVE = "FLICKR-AES-001.zip"
 PHOTO_FOLDER = "40K"
 """The folder in the archive, or the unpacked archive, that holds FLICKR-AES's photographs."""
+
+N_SCORES = 5
+"""A worker scores a photograph from 1 to 5."""

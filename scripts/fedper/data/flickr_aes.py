@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from fedper.data.catalogue import PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
+from fedper.data.catalogue import N_SCORES, PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
 from fedper.data.dataset import Dataset, Split, make_dataset
 from fedper.data.photos import decode_photos, open_photos
-from fedper.data.ratings import N_SCORES, read_ratings
+from fedper.data.ratings import read_ratings
 from fedper.errors import InputError
 from fedper.randomness import seed_for
 
 
 @dataclass(frozen=True)
 class Criteria:
-    """Which workers can be clients, and how many are drawn; paper section 4 as far as it is known.
+    """Which workers can be clients, and how many are drawn (sources: config/README.md).
 
     n_clients               workers drawn
     min_ratings             images that a worker rated, at least

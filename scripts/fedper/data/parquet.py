@@ -48,9 +48,8 @@ def _shards(folder: Path, split: str) -> list[Path]:
     named = [re.fullmatch(r"\w+-(\d+)-of-(\d+)", path.stem) for path in paths]
     if not any(named):
         return paths
-    totals = {match and int(match[2]) for match in named}
-    numbers = sorted(int(match[1]) for match in named if match)
-    if len(totals) > 1 or numbers != list(range((named[0] and int(named[0][2])) or 0)):
+    numbers = sorted((int(match[1]), int(match[2])) for match in named if match)
+    if numbers != [(number, len(paths)) for number in range(len(paths))]:
         raise InputError(
             f"{folder}: {', '.join(path.name for path in paths)} are not the files of one whole; "
             "each from 0 to the last must be there once, and no other"

@@ -16,9 +16,9 @@ def prepare(
 ) -> tuple[Dataset, pd.DataFrame]:
     """Read or make a data set; also return what was left out: columns worker, image, reason.
 
-    settings: what the configuration says of the data set, as :func:`fedper.config.data_settings`
-    sums it up. receipt: what :func:`fedper.data.sources.fetch` returned. seed: of the draw of
-    workers. n_threads: that decode photographs. Raises InputError as the readers do.
+    settings: as of :func:`fedper.experiments.data_settings`. receipt: as of
+    :func:`fedper.data.sources.fetch`. seed: of the draw of workers. n_threads: that decode
+    photographs. Raises InputError as the readers do.
     """
     nothing = pd.DataFrame(columns=["worker", "image", "reason"])
     stand_in = settings["stand_in"]

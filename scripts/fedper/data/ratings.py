@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from fedper.data.catalogue import N_SCORES
 from fedper.data.integrity import is_web_page
 from fedper.errors import InputError
 
 COLUMNS = ["worker", "imagePair", "score"]
-N_SCORES = 5
 SCORES = tuple(str(score) for score in range(1, N_SCORES + 1))
 
 AGAIN = "bring the file again, see data/README.md"

@@ -36,6 +36,12 @@ def describe_files(paths: list[Path]) -> dict:
     return {path.name: _describe(path) for path in paths}
 
 
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.iterdir() if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
+
+
 def check_receipt(receipt: dict, path: Path) -> None:
     """Raise InputError if the files are not those that the receipt at ``path`` speaks of."""
     for name, expected in receipt["files"].items():
@@ -50,8 +56,8 @@ def _describe(path: Path) -> dict:
     if path.is_dir():
         sizes = sorted((file.name, file.stat().st_size) for file in path.iterdir())
         digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
-        return {"bytes": sum(size for _, size in sizes), "sha256": digest}
-    return {"bytes": path.stat().st_size, "sha256": hash_of(path)}
+        return {"bytes": size_of(path), "sha256": digest}
+    return {"bytes": size_of(path), "sha256": hash_of(path)}
 
 
 def read_receipt(path: Path) -> dict:
