@@ -3,24 +3,26 @@
 import json
 
 from fedper.claims import judge
-from fedper.claims_text import to_json, to_markdown
-from fedper.command_line import parser_of_runs
+from fedper.claims_text import to_html, to_json, to_markdown
+from fedper.command_line import parser_of_runs, read_runs
 from fedper.errors import one_line_errors
 from fedper.files import write_text
-from fedper.results import last_round, read_clients, real_name
+from fedper.results import last_round, real_name
 
 
 @one_line_errors
 def main() -> None:
     """Read the command line and the runs, judge, write."""
     arguments = parser_of_runs(__doc__).parse_args()
+    clients, note = read_runs(arguments)
 
-    last = last_round(read_clients(arguments.runs))
+    last = last_round(clients)
     judged = judge(last)
     stand_ins = sorted(name for name in last["dataset"].unique() if real_name(name) != name)
-    about = {"data": arguments.note, "stand_ins": stand_ins, "claims": judged}
+    about = {"data": note, "stand_ins": stand_ins, "claims": judged}
     write_text(arguments.out.with_suffix(".json"), json.dumps(to_json(about), indent=2) + "\n")
-    write_text(arguments.out.with_suffix(".md"), to_markdown(judged, stand_ins, arguments.note))
+    for suffix, write in ((".md", to_markdown), (".html", to_html)):
+        write_text(arguments.out.with_suffix(suffix), write(judged, stand_ins, note))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """Draw one figure from its runs, with the points behind it as CSV."""
 
-from fedper.command_line import parser_of_runs
+from fedper.command_line import parser_of_runs, read_runs
 from fedper.errors import one_line_errors
 from fedper.figures import draw_depths, draw_methods, draw_variants
 from fedper.figures_beyond import accuracy_and_traffic, draw_clients, draw_communication
 from fedper.files import write_text
 from fedper.plotting import save_figure
-from fedper.results import last_round, mean_over_clients, read_clients
+from fedper.results import last_round, mean_over_clients
 
 FIGURES = {
     "figure2": (mean_over_clients, draw_methods),
@@ -28,10 +28,11 @@ def main() -> None:
     parser = parser_of_runs(__doc__)
     parser.add_argument("figure", choices=sorted(FIGURES))
     arguments = parser.parse_args()
+    clients, note = read_runs(arguments)
 
     sum_up, draw = FIGURES[arguments.figure]
-    points = sum_up(read_clients(arguments.runs))
-    save_figure(draw(points, arguments.note), arguments.out)
+    points = sum_up(clients)
+    save_figure(draw(points, note), arguments.out)
     write_text(arguments.out.with_suffix(".csv"), points.to_csv(index=False))
 
 

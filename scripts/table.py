@@ -1,17 +1,29 @@
-"""Make Table 1, accuracy in the last round, from the runs of a scale."""
+"""Make one of the tables that come from the runs of a scale: 1, 2 or 4."""
 
-from fedper.command_line import parser_of_runs
+from pathlib import Path
+
+from fedper.command_line import parser_of_runs, read_runs
 from fedper.errors import one_line_errors
-from fedper.results import read_clients
-from fedper.tables import final_accuracy, save_table1
+from fedper.paper import read_known
+from fedper.published_table import table4
+from fedper.table_files import write_table
+from fedper.tables import table1, table2
 
 
 @one_line_errors
 def main() -> None:
     """Read the command line and the runs, sum up, write."""
-    arguments = parser_of_runs(__doc__).parse_args()
+    parser = parser_of_runs(__doc__)
+    parser.add_argument("table", type=int, choices=[1, 2, 4])
+    parser.add_argument("--known", type=Path, required=True, help="paper/results.yaml")
+    arguments = parser.parse_args()
+    clients, note = read_runs(arguments)
 
-    save_table1(final_accuracy(read_clients(arguments.runs)), arguments.note, arguments.out)
+    if arguments.table == 4:
+        table = table4(clients, read_known(arguments.known))
+    else:
+        table = {1: table1, 2: table2}[arguments.table](clients)
+    write_table(table, note, arguments.out)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ import json
 import runpy
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from fedper.data.dataset import Dataset, Split, make_dataset
@@ -152,3 +153,48 @@ def small_dataset() -> Dataset:
         return Split(images, labels.astype(np.int64))
 
     return make_dataset(split(25), split(20), n_classes=10, provenance={"source": "test"})
+
+
+def write_run(folder, run, correct):
+    """Write a run: ``correct[round][client]`` of 10 samples each."""
+    run = replace(run, rounds=len(correct))
+    folder.mkdir(parents=True)
+    rows = [
+        {"round": r, "client": c, "samples": 10, "correct": value, "test_loss": 1.5,
+         "train_loss": 1.0, "bytes_up": 1_000_000, "bytes_down": 2_000_000}
+        for r, clients in enumerate(correct, start=1)
+        for c, value in enumerate(clients)
+    ]  # fmt: skip
+    pd.DataFrame(rows).to_csv(folder / "history.csv", index=False)
+    timing = [{"round": r, "training_s": 3.0, "evaluation_s": 0.5} for r, _ in enumerate(correct)]
+    pd.DataFrame(timing).to_csv(folder / "timing.csv", index=False)
+    about = {
+        "run": asdict(run), "name": run.name, "code_sha256": "c0de" * 16, "device": "cpu: test",
+        "data": {"source": "files", "sha256": {"a.parquet": "ab" * 32}},
+        "versions": {"python": "3.11.7", "torch": "2.15.0"},
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(about))
+    return folder
+
+
+def diverge(folder, round_, client=0, column="train_loss"):
+    """Write infinity for one client's loss in one round of a run."""
+    history = pd.read_csv(folder / "history.csv")
+    here = (history["round"] == round_) & (history["client"] == client)
+    history.loc[here, column] = np.inf
+    history.to_csv(folder / "history.csv", index=False)
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """FedAvg and FedPer at k = 4 and 10, two seeds, two rounds, two clients, for both models."""
+    made = []
+    for model in ("mobilenet_v1", "resnet34"):
+        for k_p, last in ((0, (2, 4)), (2, (8, 10))):
+            for k in (4, 10):
+                for seed in (0, 1):
+                    run = replace(RUN, model=model, personalization_layers=k_p,
+                                  classes_per_client=k, seed=seed)  # fmt: skip
+                    correct = [(1, 1), (last[0] - seed, last[1] - seed)]
+                    made.append(write_run(tmp_path / run.name, run, correct))
+    return made

@@ -1,15 +1,15 @@
 """Verdicts on histories whose truth is known."""
 
+import html
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import RUN, run_main
+from conftest import RUN, run_main, write_run
 from fedper.claims import CLAIMS, MARGIN, holm, judge
 from fedper.claims_text import to_markdown
 from fedper.models import N_LAYERS
-from test_results import write_run
 
 BY_NAME = {claim.name: claim for claim in CLAIMS}
 CHANCE = {"cifar10": 0.5, "cifar100": 0.4, "flickr_aes": 0.3}
@@ -39,7 +39,8 @@ def rows(generator, n_seeds, effects, noise=0.02, clients=10, spread=0.05):
                                 {
                                     "dataset": dataset, "model": "mobilenet_v1", "method": method,
                                     "classes_per_client": k, "personalization_layers": k_p,
-                                    "seed": seed, "round": 20, "client": range(clients),
+                                    "settings": "usual", "seed": seed, "round": 20,
+                                    "client": range(clients),
                                     "accuracy": mean + generator.normal(0, sd, clients),
                                 }
                             )
@@ -118,14 +119,39 @@ def test_missing_and_diverged_runs_are_said_and_not_guessed():
     gone = (frame["dataset"] == "flickr_aes") & (frame["method"] == "FedAvg")
     judged = {claim["claim"]: claim for claim in judge(frame[~gone])}
     assert judged["C5"]["verdict"] == "inconclusive"
-    assert judged["C5"]["reason"] == "no runs of FedAvg on flickr_aes"
+    assert judged["C5"]["reason"] == "no runs of FedAvg on FLICKR-AES"
     one_run = gone & (frame["seed"] == 3)
-    judged = {claim["claim"]: claim for claim in judge(frame[~one_run])}
-    assert judged["C5"]["reason"] == "runs are missing or diverged"
-    diverged = frame.assign(accuracy=frame["accuracy"].mask(one_run & (frame["client"] == 4)))
-    judged = {claim["claim"]: claim for claim in judge(diverged)}
-    assert judged["C5"]["reason"] == "runs are missing or diverged"
-    assert judged["C1"]["verdict"] == "reproduced"
+    for lost in (one_run, one_run & (frame["client"] == 4)):  # a whole run, or one client of it
+        judged = judge(frame.assign(accuracy=frame["accuracy"].mask(lost)))
+        judged = {claim["claim"]: claim for claim in judged}
+        assert judged["C5"]["verdict"] == "inconclusive"
+        assert judged["C5"]["reason"] == "missing or diverged: FedAvg, MobileNet-v1, seed 3"
+        assert judged["C1"]["verdict"] == "reproduced"
+
+
+def test_a_model_with_fewer_seeds_takes_no_part():
+    frame = rows(np.random.default_rng(0), 5, TRUE_PAPER)
+    once = frame[frame["seed"] == 0].assign(model="resnet34", accuracy=0.0)
+    (one,), (two,) = (judge(f, (BY_NAME["C5"],)) for f in (frame, pd.concat([frame, once])))
+    assert one == two
+
+
+def test_sides_with_different_seeds_are_compared_on_those_that_both_have():
+    """k = 4 with five seeds, k = 10 with one: one pair, so no verdict."""
+    frame = rows(np.random.default_rng(0), 5, TRUE_PAPER)
+    fewer = frame[(frame["classes_per_client"] != 10) | (frame["seed"] == 0)]
+    (judged,) = judge(fewer, (BY_NAME["C2"],))
+    assert (judged["verdict"], judged["reason"]) == ("inconclusive", "1 seed")
+
+
+def test_runs_with_other_settings_are_pairs_of_their_own():
+    frame = rows(np.random.default_rng(0), 3, {})
+    frame["accuracy"] = 0.5 + 0.1 * (frame["method"] == "FedPer") + 0.01 * frame["seed"]
+    other = frame.assign(settings="other")
+    other["accuracy"] += 0.2 * (other["method"] == "FedPer")
+    (judged,) = judge(pd.concat([frame, other]), (BY_NAME["C5"],))
+    # 0.1 in one, 0.3 in the other
+    assert judged["comparisons"][0]["mean"] == pytest.approx(0.2)
 
 
 def test_only_models_with_runs_on_both_sides_are_compared():
@@ -172,10 +198,10 @@ def test_nothing_means_within_the_margin():
     frame = rows(np.random.default_rng(0), 5, effects, noise=0.001, spread=0.001)
     (judged,) = judge(frame, (claim,))
     assert judged["verdict"] == "not reproduced"
-    assert judged["reason"].endswith("flickr_aes, K_P = 2")
+    assert judged["reason"].endswith("FLICKR-AES, K_P = 2")
 
 
-def test_the_script_writes_both_files_and_says_stand_in(tmp_path):
+def test_the_script_writes_its_files_and_says_stand_in(tmp_path):
     folders = []
     for k_p in (0, 2):
         run = type(RUN)(**{**RUN.__dict__, "stand_in": {"source": "digits"},
@@ -190,10 +216,11 @@ def test_the_script_writes_both_files_and_says_stand_in(tmp_path):
     assert [claim["claim"] for claim in about["claims"]] == [f"C{n}" for n in range(1, 10)]
     assert about["claims"][0]["reason"] == "1 seed"
     assert about["claims"][0]["p"] is None
-    text = (tmp_path / "claims.md").read_text()
-    assert "inconclusive (stand-in data)" in text
-    assert "they say nothing about the paper's claims" in text
-    assert "corrected together by Holm" in text
+    for suffix in ("md", "html"):
+        text = html.unescape((tmp_path / f"claims.{suffix}").read_text())
+        assert "inconclusive (stand-in data)" in text
+        assert "they say nothing about the paper's claims" in text
+        assert "corrected together by Holm" in text
 
 
 def test_the_text_shows_effects_with_their_sign():

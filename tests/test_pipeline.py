@@ -1,17 +1,30 @@
 """The whole DAG on a tiny configuration, as a user runs it."""
 
+import csv
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import REPOSITORY
 from test_data import random_images, write_parquet
+
+AFTER_RUNS = {
+    "table": 3, "table_of_settings": 1, "claims": 1, "facts": 1, "report_pdf": 1,
+    "replication": 1, "report_html": 1,
+}  # fmt: skip
+"""What is made again when another run is asked for, besides figures."""
+
+REDRAWN = re.search(r"^REDRAWN = (.+)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)[1]
+REDRAW = f"--allowed-rules {REDRAWN} redraw --forcerun {REDRAWN} -- redraw".split()
+"""As `make redraw` calls Snakemake."""
 
 TINY = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())
 
@@ -20,7 +33,7 @@ def copy_repository(folder: Path) -> Path:
     """Copy what the pipeline needs into ``folder``, so that a test may edit it."""
     for name in ("Snakefile", "environment.yml"):
         shutil.copy(REPOSITORY / name, folder)
-    for name in ("workflow", "scripts", "config"):
+    for name in ("workflow", "scripts", "config", "paper"):
         shutil.copytree(REPOSITORY / name, folder / name)
     return folder
 
@@ -81,9 +94,16 @@ def test_everything_is_made(finished):
     for name in ("figure2", "figure4"):
         for suffix in ("pdf", "png", "csv"):
             assert (results / f"figures/{name}.{suffix}").stat().st_size > 0
-    for suffix in ("csv", "md", "tex"):
-        text = (results / f"tables/table1.{suffix}").read_text()
+    for number, suffix in product("1234", ("csv", "md", "tex", "html", "json")):
+        text = (results / f"tables/table{number}.{suffix}").read_text()
         assert suffix == "csv" or "stand-in for CIFAR-10" in text
+    assert "stand-in data" in (results / "claims.md").read_text()
+    assert (results / "report.pdf").read_bytes().startswith(b"%PDF")
+    page = (results / "report.html").read_text()
+    assert all(f"{name}" in page for name in ("figure2.png", "table4.html", "claims.html"))
+    record = json.loads((results / "replication.json").read_text())
+    named = {entity["@id"] for entity in record["@graph"]}
+    assert {"figures/figure2.pdf", "tables/table4.tex", "report.pdf", "#C9-verdict"} <= named
     for dataset in ("cifar10", "cifar100", "flickr_aes"):
         assert (results / f"figures/partition-{dataset}.png").stat().st_size > 0
     assert len(list(results.glob("runs/*/history.csv"))) == 3
@@ -116,14 +136,32 @@ def test_another_seed_trains_only_that_seed(finished):
     """The draw of workers has a seed too, so their data are prepared once more, fetched not."""
     plan = planned(snakemake(finished, "--dry-run", config=changed(seeds=[0, 1])))
     data = {"prepare": 1, "partition_by_class": 2, "partition_by_worker": 1}
-    assert plan == {**data, "train": 3, "figure": 2, "table": 1, "claims": 1}
+    assert plan == {**data, "train": 3, "figure": 2, **AFTER_RUNS}
+
+
+def test_another_seed_of_one_entry_trains_only_that_entry(finished):
+    config = changed()
+    config["figures"]["figure2"]["runs"][0]["seeds"] = [0, 1]
+    plan = planned(snakemake(finished, "--dry-run", config=config))
+    assert plan == {"partition_by_class": 1, "train": 2, "figure": 1, **AFTER_RUNS}
+
+
+def test_a_setting_of_one_figure_trains_only_the_runs_that_it_touches(finished):
+    """Figure 4's three runs, two of which Figure 2 shares under the usual setting."""
+    config = changed()
+    config["figures"]["figure4"]["set"] = {"local_epochs": 2}
+    result = snakemake(finished, "--dry-run", config=config)
+    assert planned(result) == {"train": 3, "figure": 1, **AFTER_RUNS}
+    trained = set(re.findall(r"output: results/tiny/runs/([^/]+)/history.csv", result.stdout))
+    assert len(trained) == 3
+    assert not trained & {folder.name for folder in finished.glob("results/tiny/runs/*")}
 
 
 def test_another_learning_rate_trains_everything_in_new_folders_and_prepares_nothing(finished):
     config = changed()
     config["datasets"]["cifar10"]["learning_rate"] = 0.03
     plan = planned(snakemake(finished, "--dry-run", config=config))
-    assert plan == {"train": 3, "figure": 2, "table": 1, "claims": 1}
+    assert plan == {"train": 3, "figure": 2, **AFTER_RUNS}
 
 
 def test_once_data_are_prepared_again_and_the_same_nothing_is_trained(finished):
@@ -176,20 +214,41 @@ def test_stand_ins_need_no_network(tmp_path):
     assert len(list((tmp_path / "data/prepared").glob("*.safetensors"))) == 3
 
 
-def test_figures_are_redrawn_from_histories_alone_and_come_out_the_same(finished, tmp_path):
-    """As in a clone of committed results: no record of Snakemake, and no data."""
+@pytest.fixture
+def clone(finished, tmp_path):
+    """As a clone of committed results: no record of Snakemake, and no data."""
     copy_repository(tmp_path)
     shutil.copytree(finished / "results", tmp_path / "results")
-    figure = tmp_path / "results/tiny/figures/figure2.png"
-    before = figure.read_bytes()
-    figure.unlink()
-    arguments = (
-        "--allowed-rules figure table claims redraw --forcerun figure table claims -- redraw"
-    )
-    result = snakemake(tmp_path, *arguments.split())
+    return tmp_path
+
+
+def test_figures_and_report_are_redrawn_from_histories_alone_and_come_out_the_same(clone):
+    files = [clone / "results/tiny" / name for name in ("figures/figure2.png", "report.pdf")]
+    before = [file.read_bytes() for file in files]
+    for file in files:
+        file.unlink()
+    result = snakemake(clone, *REDRAW)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert figure.read_bytes() == before
+    assert [file.read_bytes() for file in files] == before
     assert "rule train" not in result.stdout + result.stderr
+
+
+def test_a_run_that_is_missing_is_said_in_figures_tables_claims_and_report(clone):
+    (run,) = clone.glob("results/tiny/runs/*kp1*")
+    shutil.rmtree(run)
+    result = snakemake(clone, *REDRAW)
+    assert result.returncode == 0, result.stdout + result.stderr
+    results = clone / "results/tiny"
+    for name in ("tables/table1.md", "tables/table2.tex", "claims.md"):
+        words = (results / name).read_text().replace(r"K\_P", "K_P").replace("$K_P$", "K_P")
+        assert "Missing: stand-in for CIFAR-10, MobileNet-v1, FedPer, k = 4, K_P = 1" in words
+    (row,) = [
+        row for row in csv.DictReader((results / "tables/table1.csv").open())
+        if row["personalization_layers"] == "1"
+    ]  # fmt: skip
+    assert (row["accuracy_mean"], row["n_missing"]) == ("", "1")
+    facts = json.loads((results / "facts.json").read_text())
+    assert (facts["n_runs"], facts["n_missing"]) == (3, 1)
 
 
 def test_a_missing_history_is_trained_again(finished):

@@ -1,57 +1,33 @@
 """Figures and tables against histories whose truth is known."""
 
-import json
-import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import RUN
+from conftest import RUN, diverge, write_run
 from fedper.errors import InputError
 from fedper.figures import draw_depths, draw_methods, draw_variants
 from fedper.figures_beyond import accuracy_and_traffic, draw_clients, draw_communication
 from fedper.partition import ClientSamples, Partition, draw_partition
 from fedper.partition_map import draw_partitions, draw_ratings
 from fedper.plotting import save_figure
-from fedper.results import last_round, mean_over_clients, read_clients
-from fedper.tables import final_accuracy, save_table1
+from fedper.results import (
+    describe_faults,
+    describe_run,
+    last_round,
+    mean_over_clients,
+    read_clients,
+)
+from fedper.tables import final_accuracy
 from PIL import Image
-
-
-def write_run(folder, run, correct):
-    """Write a run: ``correct[round][client]`` of 10 samples each."""
-    folder.mkdir(parents=True)
-    rows = [
-        {"round": r, "client": c, "samples": 10, "correct": value}
-        for r, clients in enumerate(correct, start=1)
-        for c, value in enumerate(clients)
-    ]
-    pd.DataFrame(rows).to_csv(folder / "history.csv", index=False)
-    (folder / "run.json").write_text(json.dumps({"run": asdict(run), "name": run.name}))
-    return folder
-
-
-@pytest.fixture
-def folders(tmp_path):
-    """FedAvg and FedPer at k = 4 and 10, two seeds, two rounds, two clients, for both models."""
-    made = []
-    for model in ("mobilenet_v1", "resnet34"):
-        for k_p, last in ((0, (2, 4)), (2, (8, 10))):
-            for k in (4, 10):
-                for seed in (0, 1):
-                    run = replace(RUN, model=model, personalization_layers=k_p,
-                                  classes_per_client=k, seed=seed)  # fmt: skip
-                    correct = [(1, 1), (last[0] - seed, last[1] - seed)]
-                    made.append(write_run(tmp_path / run.name, run, correct))
-    return made
 
 
 def test_the_curves_are_tidy_and_average_over_clients(folders):
     curves = mean_over_clients(read_clients(folders))
     assert list(curves.columns) == [
         "dataset", "model", "method", "classes_per_client", "personalization_layers",
-        "seed", "round", "accuracy",
+        "settings", "seed", "round", "accuracy",
     ]  # fmt: skip
     assert len(curves) == 16 * 2
     assert set(curves["method"]) == {"FedAvg", "FedPer"}
@@ -70,40 +46,12 @@ def test_clients_count_once_however_many_samples_they_have(tmp_path):
     assert mean_over_clients(read_clients([folder]))["accuracy"].tolist() == [0.5]
 
 
-def test_table_1_against_numbers_by_hand(folders):
-    table = final_accuracy(read_clients(folders))
-    assert len(table) == 8
-    row = table.query("model == 'resnet34' and method == 'FedPer' and classes_per_client == 4")
-    # seed 0: clients 0.8 and 1.0; seed 1: clients 0.7 and 0.9
-    assert row["accuracy_mean"].item() == pytest.approx(0.85)
-    assert row["accuracy_sd"].item() == pytest.approx(0.05 * 2**0.5)
-    assert row["client_sd"].item() == pytest.approx(0.1 * 2**0.5)
-    assert row["client_min"].item() == pytest.approx(0.7)
-    assert row["n_seeds"].item() == 2
-    assert row["round"].item() == 2
-
-
 def test_the_last_round_is_reported_and_not_the_best(tmp_path):
     folder = write_run(tmp_path / "run", RUN, [(10, 10), (3, 3)])
     table = final_accuracy(read_clients([folder]))
     assert table["accuracy_mean"].item() == pytest.approx(0.3)
     assert np.isnan(table["accuracy_sd"].item())
     assert last_round(read_clients([folder]))["round"].tolist() == [2, 2]
-
-
-def test_the_table_is_written_three_times_with_its_data_and_scale(folders, tmp_path):
-    table = final_accuracy(read_clients(folders))
-    save_table1(table, "CIFAR-10, 30 % of it; scale test; 2 seeds", tmp_path / "table1")
-    read = pd.read_csv(tmp_path / "table1.csv")
-    pd.testing.assert_frame_equal(read, table, check_dtype=False)
-    markdown, latex = ((tmp_path / f"table1.{suffix}").read_text() for suffix in ("md", "tex"))
-    assert "CIFAR-10, 30 % of it; scale test; 2 seeds" in markdown
-    assert r"CIFAR-10, 30 \% of it; scale test; 2 seeds" in latex
-    for text in (markdown, latex):
-        assert "0.850 ± 0.071" in text
-    assert r"\toprule" in latex
-    assert "$K_P$" in latex
-    assert "%" not in re.sub(r"(?m)^%.*$", "", latex).replace(r"\%", "")
 
 
 @pytest.mark.parametrize("draw", [draw_methods, draw_depths])
@@ -164,9 +112,6 @@ def mixed(tmp_path):
     for number, changes in enumerate(settings):
         run = replace(RUN, **changes)
         folder = write_run(tmp_path / run.name, run, [(1, 2), (3 + number, 2 + number)])
-        history = pd.read_csv(folder / "history.csv")
-        history["bytes_up"], history["bytes_down"] = 1_000_000, 2_000_000
-        history.to_csv(folder / "history.csv", index=False)
         made.append(folder)
     return made
 
@@ -249,3 +194,60 @@ def test_an_unfinished_run_is_refused_by_name(tmp_path):
     (folder / "run.json").write_text("{")
     with pytest.raises(InputError, match="run: not a finished run"):
         read_clients([folder])
+
+
+@pytest.mark.parametrize("column", ["train_loss", "test_loss"])
+def test_a_diverged_run_has_no_accuracy_from_then_on_at_no_client(tmp_path, column):
+    folder = write_run(tmp_path / "run", RUN, [(5, 5), (6, 6), (7, 7)])
+    diverge(folder, 2, client=1, column=column)
+    accuracy = read_clients([folder])["accuracy"]
+    assert accuracy[:2].tolist() == [0.5, 0.5]
+    assert accuracy[2:].isna().all()
+
+
+def test_faults_are_named_and_nothing_else_is(tmp_path):
+    good = write_run(tmp_path / "good", replace(RUN, seed=1), [(5, 5), (6, 6)])
+    bad = write_run(tmp_path / "bad", RUN, [(5, 5), (6, 6)])
+    diverge(bad, 2)
+    gone = describe_run(replace(RUN, personalization_layers=0, rounds=2))
+    assert describe_faults(read_clients([good])) == ""
+    assert describe_faults(read_clients([good, bad], [gone])) == (
+        "diverged in round 2: CIFAR-10, ResNet-34, FedPer, k = 4, K_P = 2, seed 7; "
+        "missing: CIFAR-10, ResNet-34, FedAvg, k = 4, K_P = 0, seed 7"
+    )
+
+
+def test_a_history_that_ends_early_without_a_reason_is_refused(tmp_path):
+    folder = write_run(tmp_path / "run", RUN, [(1, 1), (2, 2)])
+    history = pd.read_csv(folder / "history.csv")
+    history[history["round"] == 1].to_csv(folder / "history.csv", index=False)
+    with pytest.raises(InputError, match=r"history.csv: ends at round 1 of 2; train it again"):
+        read_clients([folder])
+
+
+@pytest.mark.parametrize("draw", [draw_methods, draw_depths, draw_variants])
+def test_figures_of_runs_that_are_gone_say_so_and_draw_the_rest(tmp_path, draw):
+    folder = write_run(tmp_path / "run", RUN, [(5, 5), (6, 6)])
+    gone = describe_run(replace(RUN, personalization_layers=0, rounds=2))
+    figure = draw(mean_over_clients(read_clients([folder], [gone])), "note")
+    (ax,) = figure.axes
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert [label.endswith(": no run") for label in labels] == [False, True]
+    assert [len(line.get_xdata()) for line in ax.lines] == [2, 0]
+
+
+def test_the_further_figures_do_without_a_run_that_is_gone(tmp_path):
+    folder = write_run(tmp_path / "run", RUN, [(5, 5), (6, 6)])
+    gone = describe_run(replace(RUN, personalization_layers=0, rounds=2))
+    clients = read_clients([folder], [gone])
+    dots = draw_clients(last_round(clients), "note")
+    assert "no run" in [text.get_text() for text in dots.axes[0].texts]
+    traffic = draw_communication(accuracy_and_traffic(clients), "note")
+    assert sorted(len(line.get_xdata()) for line in traffic.axes[0].lines) == [0, 2]
+
+
+def test_lines_with_different_numbers_of_seeds_say_so(folders):
+    curves = mean_over_clients(read_clients(folders))
+    fewer = curves[(curves["method"] == "FedPer") | (curves["seed"] == 0)]
+    words = draw_methods(fewer, "note").get_supxlabel().replace("\n", " ")
+    assert "± 1 sd over seeds, where a line is the mean of 2" in words

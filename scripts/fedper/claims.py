@@ -2,7 +2,8 @@
 
 1. The unit is the seed. Runs of one seed share partition, initial base and batches, so they are
    compared in pairs: a seed's effect is a difference between last rounds, averaged over the
-   models that were run on both sides.
+   models that both sides were asked for; where models have different numbers of seeds, over those
+   that have the most.
    Clients are never pooled; they are not independent, and pooling them finds effects that are not
    there in nearly half of all cases.
 2. Over the effects of all seeds: mean, 95 % interval of Student's t, and a t test, one-sided in
@@ -24,7 +25,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from fedper.results import DATASET_TITLES, RUN_COLUMNS, real_name
+from fedper.results import DATASET_TITLES, MODEL_TITLES, RUN_COLUMNS, real_name
 
 RULES = __doc__.split("\n\n", 1)[1].strip()
 """The rules above, as every file of verdicts repeats them."""
@@ -74,7 +75,7 @@ class Claim:
 
 
 def _over(better: Arm, worse: Arm, **bounds: float) -> Comparison:
-    text = f"{better.method} - {worse.method}, {better.dataset}"
+    text = f"{better.method} - {worse.method}, {DATASET_TITLES[better.dataset]}"
     if better.k_p is not None:
         text += f", K_P = {better.k_p}"
     if better.dataset != "flickr_aes":
@@ -93,18 +94,20 @@ def _beats_fedavg(dataset: str, k_p: int = 2) -> Comparison:
 def _gain_shrinks(dataset: str) -> Comparison:
     low, high = LOW_AND_HIGH_K[dataset]
     minus_high = tuple((-weight, arm) for weight, arm in _gain(dataset, "high"))
-    text = f"gain of FedPer at k = {low} - gain at k = {high}, {dataset}"
+    text = f"gain of FedPer at k = {low} - gain at k = {high}, {DATASET_TITLES[dataset]}"
     return Comparison(text, (*_gain(dataset), *minus_high))
 
 
 def _gain_is_gone(dataset: str) -> Comparison:
-    text = f"gain of FedPer at k = {LOW_AND_HIGH_K[dataset][1]}, {dataset}"
+    text = f"gain of FedPer at k = {LOW_AND_HIGH_K[dataset][1]}, {DATASET_TITLES[dataset]}"
     return Comparison(text, _gain(dataset, "high"), above=-inf, below=MARGIN)
 
 
 def _spread_is_smaller(dataset: str) -> Comparison:
     terms = tuple((-weight, arm) for weight, arm in _gain(dataset))
-    return Comparison(f"spread of FedAvg - FedPer, {dataset}", terms, measure="spread")
+    return Comparison(
+        f"spread of FedAvg - FedPer, {DATASET_TITLES[dataset]}", terms, measure="spread"
+    )
 
 
 def _tuning(dataset: str, **bounds: float) -> Comparison:
@@ -209,24 +212,27 @@ def _values(last: pd.DataFrame) -> pd.DataFrame:
 
 def _compare(values: pd.DataFrame, comparison: Comparison) -> dict:
     """Test one comparison; p is NaN and ``fault`` says why where it cannot be."""
-    arms = [(weight, _arm(values, arm, comparison.measure)) for weight, arm in comparison.terms]
     result = {
         "text": comparison.text,
         "above": comparison.above,
         "below": comparison.below,
         "models": [],
     }
-    for (_, arm), (_, found) in zip(comparison.terms, arms, strict=True):
+    arms = [_arm(values, arm, comparison.measure) for _, arm in comparison.terms]
+    for (_, arm), found in zip(comparison.terms, arms, strict=True):
         if found.empty:
-            return {**result, **_nothing(f"no runs of {arm.method} on {arm.dataset}")}
-    models = sorted(set.intersection(*(set(found.index) for _, found in arms)))
-    if not models:
+            return {
+                **result,
+                **_nothing(f"no runs of {arm.method} on {DATASET_TITLES[arm.dataset]}"),
+            }
+    both = _with_most_seeds(pd.concat(arms, axis=1, join="inner"))
+    if both.empty:
         return {**result, **_nothing("no model has runs on both sides")}
-    result["models"] = models
-    effects = sum(weight * found.loc[models] for weight, found in arms)  # aligned on the seed
-    if effects.isna().any().any():
-        return {**result, **_nothing("runs are missing or diverged")}
-    by_seed = effects.mean(axis=0).to_numpy()
+    result["models"] = sorted(both.index.unique("model"))
+    if both.isna().any().any():
+        return {**result, **_nothing(f"missing or diverged: {_lost(both, comparison)}")}
+    weights = [weight for weight, _ in comparison.terms]
+    by_seed = (both * weights).sum(axis=1).groupby("seed").mean().to_numpy()
     n = len(by_seed)
     if n < MIN_SEEDS:
         word = "1 seed" if n == 1 else f"{n} seeds"
@@ -244,15 +250,35 @@ def _compare(values: pd.DataFrame, comparison: Comparison) -> dict:
     }
 
 
-def _arm(values: pd.DataFrame, arm: Arm, measure: str) -> pd.DataFrame:
-    """Find an arm's values: a row for each model, a column for each seed."""
+def _arm(values: pd.DataFrame, arm: Arm, measure: str) -> pd.Series:
+    """Find an arm's values, by model, settings and seed; NaN where a run is missing or diverged."""
     low, high = LOW_AND_HIGH_K[arm.dataset]
     k = low if arm.k == "low" else high
     here = (values["dataset"] == arm.dataset) & (values["method"] == arm.method)
     here &= values["classes_per_client"].isna() if k is None else values["classes_per_client"] == k
     if arm.k_p is not None:
         here &= values["personalization_layers"] == arm.k_p
-    return values[here].pivot(index="model", columns="seed", values=measure)
+    return values[here].set_index(["model", "settings", "seed"])[measure]
+
+
+def _with_most_seeds(both: pd.DataFrame) -> pd.DataFrame:
+    """Keep the models (and settings) that have the most seeds, and the same ones."""
+    seeds = {
+        pair: frozenset(rows.index.unique("seed"))
+        for pair, rows in both.groupby(["model", "settings"])
+    }
+    most = max(seeds.values(), key=len, default=None)
+    return both[[seeds[pair[:2]] == most for pair in both.index]]
+
+
+def _lost(both: pd.DataFrame, comparison: Comparison) -> str:
+    """Name the runs without a value."""
+    lost = [
+        f"{arm.method}, {MODEL_TITLES[model]}, seed {seed}"
+        for (_, arm), (_, values) in zip(comparison.terms, both.items(), strict=True)
+        for model, _, seed in values[values.isna()].index
+    ]
+    return "; ".join(lost)
 
 
 def _p_above(effects: NDArray[np.float64], bound: float) -> float:

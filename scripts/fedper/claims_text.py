@@ -1,11 +1,15 @@
 """Verdicts on claims, written for machines and for people."""
 
+import re
 from math import isfinite
 
 import pandas as pd
 
 from fedper.claims import MARGIN, MIN_SEEDS, RULES
 from fedper.results import MODEL_TITLES
+from fedper.table_files import to_page
+
+CONSTANTS = f"MIN_SEEDS is {MIN_SEEDS}, MARGIN {MARGIN} in accuracy."
 
 
 def to_json(value: object) -> object:
@@ -19,7 +23,37 @@ def to_json(value: object) -> object:
 
 def to_markdown(judged: list[dict], stand_ins: list[str], note: str) -> str:
     """Write the rules, a table of verdicts, and a table of the comparisons behind them."""
-    verdicts = pd.DataFrame(
+    return (
+        f"# Verdicts on the paper's claims\n\n{note}.\n\n"
+        + (f"**{_warning(stand_ins)}**\n\n" if stand_ins else "")
+        + f"{_table(_verdicts(judged, stand_ins))}\n\n## Comparisons\n\n"
+        f"{_table(_comparisons(judged))}\n\n## Rules\n\n{RULES}\n\n{CONSTANTS}\n"
+    )
+
+
+def to_html(judged: list[dict], stand_ins: list[str], note: str) -> str:
+    """Write the same as a page."""
+    parts = [
+        *([_warning(stand_ins)] if stand_ins else []),
+        _verdicts(judged, stand_ins),
+        "The comparisons behind them:",
+        _comparisons(judged),
+        "Rules:",
+        *re.split(r"\n(?=\d\. )", RULES),
+        CONSTANTS,
+    ]
+    return to_page(f"Verdicts on the paper's claims. {note}.", parts)
+
+
+def _warning(stand_ins: list[str]) -> str:
+    return (
+        f"These verdicts are about {', '.join(stand_ins)}; they say nothing about the paper's "
+        "claims."
+    )
+
+
+def _verdicts(judged: list[dict], stand_ins: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "claim": f"{claim['claim']}: {claim['text']}",
             "verdict": claim["verdict"] + (" (stand-in data)" if stand_ins else ""),
@@ -28,7 +62,10 @@ def to_markdown(judged: list[dict], stand_ins: list[str], note: str) -> str:
         }
         for claim in judged
     )
-    comparisons = pd.DataFrame(
+
+
+def _comparisons(judged: list[dict]) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "claim": claim["claim"],
             "comparison": part["text"],
@@ -41,18 +78,6 @@ def to_markdown(judged: list[dict], stand_ins: list[str], note: str) -> str:
         }
         for claim in judged
         for part in claim["comparisons"]
-    )
-    warning = ""
-    if stand_ins:
-        warning = (
-            f"**These verdicts are about {', '.join(stand_ins)}; they say nothing about the "
-            "paper's claims.**\n\n"
-        )
-    return (
-        f"# Verdicts on the paper's claims\n\n{note}.\n\n{warning}"
-        f"{_table(verdicts)}\n\n## Comparisons\n\n{_table(comparisons)}\n\n"
-        f"## Rules\n\n{RULES}\n\n"
-        f"MIN_SEEDS is {MIN_SEEDS}, MARGIN {MARGIN} in accuracy.\n"
     )
 
 

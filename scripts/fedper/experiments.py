@@ -17,7 +17,7 @@ K_P = 0, FedAvg with local fine-tuning.  linear_base: the base is one linear lay
 
 
 def figure_runs(config: dict, figure: str) -> list[Run]:
-    """List the runs behind one figure, for all seeds, in the order of the configuration."""
+    """List the runs behind one figure, in the order of the configuration."""
     settings = config["figures"][figure]
     runs = [
         _run(config, settings.get("set", {}), *values)
@@ -28,7 +28,7 @@ def figure_runs(config: dict, figure: str) -> list[Run]:
             grid.get("classes_per_client", [None]),
             grid["personalization_layers"],
             grid["variants"],
-            config["seeds"],
+            grid.get("seeds", config["seeds"]),
         )
     ]
     return list({run.name: run for run in runs}.values())
@@ -37,6 +37,17 @@ def figure_runs(config: dict, figure: str) -> list[Run]:
 def all_runs(config: dict) -> dict[str, Run]:
     """List every run of the scale once, by name."""
     return {run.name: run for figure in config["figures"] for run in figure_runs(config, figure)}
+
+
+def partitions_drawn(config: dict, dataset: str) -> list[tuple[int | None, int]]:
+    """List (k, seed) of a data set's partitions: each k with the scale's seeds, and its runs'.
+
+    k is None where clients are workers.
+    """
+    ks = config["datasets"][dataset]["partition"].get("classes_per_client", [None])
+    runs = [run for run in all_runs(config).values() if run.dataset == dataset]
+    drawn = [*product(ks, config["seeds"]), *((run.classes_per_client, run.seed) for run in runs)]
+    return list(dict.fromkeys(drawn))
 
 
 def data_settings(config: dict, dataset: str) -> dict:
@@ -86,9 +97,16 @@ def describe_figure(config: dict, figure: str) -> str:
         width = f"models of width {next(iter(widths.values())):g}"
     else:
         width = ", ".join(f"{model} of width {value:g}" for model, value in widths.items())
-    n_seeds = len(config["seeds"])
-    seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
+    seeds = describe_seeds([len(grid.get("seeds", config["seeds"])) for grid in grids])
     return f"{titles}; scale {config['scale']}; {width}; {seeds}"
+
+
+def describe_seeds(numbers: list[int]) -> str:
+    """Say how many seeds there are: the same number everywhere, or from the least to the most."""
+    fewest, most = min(numbers), max(numbers)
+    if fewest < most:
+        return f"{fewest} to {most} seeds"
+    return "1 seed" if most == 1 else f"{most} seeds"
 
 
 def describe_all(config: dict) -> str:

@@ -3,6 +3,7 @@
 from itertools import cycle
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -81,21 +82,30 @@ def _draw_panels(
 ) -> Figure:
     """Draw a panel for each data set and model, and in it a line for each key."""
     panels = panels_of(curves)
-    n_seeds = curves["seed"].nunique()
+    top = min(1, 1.06 * np.nan_to_num(curves["accuracy"].max(), nan=1))
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 2.05 * len(panels) + 0.3), layout="constrained")
         axes = figure.subplots(len(panels), squeeze=False, sharex=True, sharey=True)[:, 0]
         for ax, (title, here) in zip(axes, panels, strict=True):
             for key in _by_last_accuracy(curves[here], keys[here]):
                 label, look = lines[key]
-                _draw_line(ax, curves[here & (keys == key)], label, look)
-            ax.set(title=title, ylabel="test accuracy", ylim=(0, 1))
+                _draw_line(ax, curves[here & (keys == key)].dropna(subset="accuracy"), label, look)
+            ax.set(title=title, ylabel="test accuracy", ylim=(0, top))
             ax.set_xlabel("global round" if ax is axes[-1] else "")
             ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
             ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=2.6)
-        band = f" Bands: ± 1 sd over {n_seeds} seeds." if n_seeds > 1 else ""
-        write_note(figure, f"Mean over clients; {note}.{band}")
+        write_note(figure, f"Mean over clients; {note}.{_band(curves, keys)}")
     return figure
+
+
+def _band(curves: pd.DataFrame, keys: pd.Series) -> str:
+    """Say what the bands are, if there are any."""
+    n_seeds = curves.groupby(["dataset", "model", keys])["seed"].nunique()
+    if n_seeds.max() == 1:
+        return ""
+    if n_seeds.min() < n_seeds.max():
+        return f" Bands: ± 1 sd over seeds, where a line is the mean of {n_seeds.max()}."
+    return f" Bands: ± 1 sd over {n_seeds.max()} seeds."
 
 
 def panels_of(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
@@ -113,6 +123,9 @@ def panels_of(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
 
 
 def _draw_line(ax: Axes, points: pd.DataFrame, label: str, look: Look) -> None:
+    if points.empty:
+        ax.plot([], [], label=f"{label}: no run", **look)
+        return
     last = points["round"].max()
     sns.lineplot(
         points,
@@ -131,4 +144,6 @@ def _draw_line(ax: Axes, points: pd.DataFrame, label: str, look: Look) -> None:
 def _by_last_accuracy(curves: pd.DataFrame, keys: pd.Series) -> list:
     """Order keys as their lines end, best first, so that the legend follows the lines."""
     ends = last_round(curves)
-    return list(ends["accuracy"].groupby(keys[ends.index]).mean().sort_values().index[::-1])
+    return list(
+        ends["accuracy"].groupby(keys[ends.index]).mean().sort_values(ascending=False).index
+    )

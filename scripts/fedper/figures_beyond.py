@@ -42,21 +42,25 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
         for place, (method, colour) in enumerate(
             zip(methods, sns.color_palette("colorblind"), strict=False)
         ):
-            own = rows[rows["method"] == method]
+            own = rows[rows["method"] == method].dropna(subset="accuracy")
+            if own.empty:
+                ax.annotate("no run", (place, 0), ha="center", fontsize=6.5)
+                continue
             mean, worst = own["accuracy"].mean(), own.loc[own["accuracy"].idxmin()]
             # beside each other in the order of their numbers, so that no dot hides another
             sideways = 0.44 * (own["client"] / max(own["client"].max(), 1) - 0.5)
             ax.scatter(place + sideways, own["accuracy"], color=colour, s=11, alpha=0.8, lw=0)
             ax.hlines(mean, place - 0.3, place + 0.3, color="black", linewidth=1.2)
             ax.annotate(
-                f"worst {worst['accuracy']:.2f}\n(n = {worst['samples']})",
+                f"worst {worst['accuracy']:.2f}\n(n = {worst['samples']:.0f})",
                 (place, worst["accuracy"]),
                 xytext=(place + 0.28, worst["accuracy"]),
                 fontsize=5.5,
                 va="center",
             )
         ax.set_xticks(range(len(methods)), methods)
-        ax.set(xlabel="", ylabel="test accuracy", ylim=(-0.05, 1.05), xlim=(-0.5, 1.75))
+        ax.set(xlabel="", ylabel="test accuracy", xlim=(-0.5, 1.75))
+        ax.set_ylim(bottom=-0.04 * ax.get_ylim()[1])
 
     with mpl.rc_context({**STYLE, "axes.grid.axis": "y"}):
         figure = _draw_grid(last, draw)
@@ -74,14 +78,14 @@ def draw_communication(rounds: pd.DataFrame, note: str) -> Figure:
     def draw(ax: Axes, rows: pd.DataFrame) -> None:
         colours = sns.color_palette("colorblind")
         for (method, (style, marker)), colour in zip(METHODS.items(), colours, strict=False):
-            own = rows[rows["method"] == method]
+            own = rows[rows["method"] == method].dropna(subset="accuracy")
             points = own.groupby("round")[["megabytes", "accuracy"]].mean()
             ax.plot(
                 points["megabytes"], points["accuracy"], label=method, linestyle=style,
                 marker=marker, color=colour, markersize=3, markevery=max(1, len(points) // 10),
             )  # fmt: skip
-        ax.set(xlabel="sent and received, MB", ylabel="test accuracy", ylim=(0, 1))
-        ax.set_xlim(left=0)
+        ax.set(xlabel="sent and received, MB", ylabel="test accuracy")
+        ax.set(xlim=(0, None), ylim=(0, None))
         ax.legend(loc="best")
 
     with mpl.rc_context(STYLE):

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from fedper.errors import InputError
@@ -16,11 +17,13 @@ RUN_COLUMNS = [
     "method",
     "classes_per_client",
     "personalization_layers",
+    "settings",
     "seed",
 ]
-"""The settings that vary between the runs of one scale; a row for each of them is one run.
+"""What varies between the runs of one scale; a row for each of them is one run.
 
-classes_per_client is NaN where clients are workers.
+classes_per_client is NaN where clients are workers.  settings: rounds, e, b and η in words, which
+one figure can have in place of its data set's.
 """
 
 
@@ -31,12 +34,28 @@ DATASET_TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "flickr_aes": 
 """How they write the names of the data sets, in the order of the paper."""
 
 
-def read_clients(folders: Sequence[Path]) -> pd.DataFrame:
+def read_clients(folders: Sequence[Path], missing: Sequence[dict] = ()) -> pd.DataFrame:
     """Read runs: one row for each run, round and client, with RUN_COLUMNS before its history.
 
-    ``accuracy`` is correct / samples, in 0 … 1. Raises InputError if a file is missing or broken.
+    ``accuracy`` is correct / samples, in 0 … 1; NaN for all clients from the round on in which a
+    loss is no number any more, or infinite: the run has diverged.  missing: RUN_COLUMNS of runs
+    that were asked for and are not there; each is one row without a round and an accuracy.
+    Raises InputError if a file is missing or broken.
     """
-    return pd.concat([_read_run(folder) for folder in folders], ignore_index=True)
+    frames = [_read_run(folder) for folder in folders]
+    if missing:
+        frames.append(pd.DataFrame(missing).assign(round=np.nan, client=0, accuracy=np.nan))
+    return pd.concat(frames, ignore_index=True)
+
+
+def describe_run(run: Run) -> dict[str, object]:
+    """Give the values of RUN_COLUMNS for one run."""
+    settings = (
+        f"{run.rounds} rounds, e = {run.local_epochs}, b = {run.batch_size}, "
+        f"η = {run.learning_rate:g}"
+    )
+    own = {"dataset": data_name(run), "settings": settings}
+    return {column: own.get(column, getattr(run, column, None)) for column in RUN_COLUMNS}
 
 
 def mean_over_clients(clients: pd.DataFrame) -> pd.DataFrame:
@@ -46,9 +65,32 @@ def mean_over_clients(clients: pd.DataFrame) -> pd.DataFrame:
 
 
 def last_round(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of each run's last round."""
+    """Keep the rows of each run's last round, and those of missing runs."""
     last = frame.groupby(RUN_COLUMNS, dropna=False)["round"].transform("max")
-    return frame[frame["round"] == last]
+    return frame[(frame["round"] == last) | last.isna()]
+
+
+def faults(clients: pd.DataFrame) -> pd.DataFrame:
+    """List the runs that are missing or have diverged: RUN_COLUMNS, fault, and its round.
+
+    clients: as of :func:`read_clients`.  fault: "missing" (round is NaN) or "diverged".
+    """
+    wrong = clients[clients["accuracy"].isna()]
+    first = wrong.groupby(RUN_COLUMNS, dropna=False, sort=False)["round"].min().reset_index()
+    return first.assign(fault=np.where(first["round"].isna(), "missing", "diverged"))
+
+
+def describe_faults(clients: pd.DataFrame) -> str:
+    """Name the runs that are missing or have diverged in one line; empty if there are none."""
+    lines = []
+    for _, row in faults(clients).iterrows():
+        k = row["classes_per_client"]
+        words = [MODEL_TITLES[row["model"]], row["method"]]
+        words += [] if pd.isna(k) else [f"k = {k:.0f}"]
+        words += [f"K_P = {row['personalization_layers']}", f"seed {row['seed']}"]
+        what = row["fault"] if pd.isna(row["round"]) else f"diverged in round {row['round']:.0f}"
+        lines.append(f"{what}: {dataset_title(row['dataset'])}, {', '.join(words)}")
+    return "; ".join(lines)
 
 
 def data_name(run: Run) -> str:
@@ -63,6 +105,11 @@ def dataset_title(name: str) -> str:
     dataset = real_name(name)
     title = DATASET_TITLES[dataset]
     return title if dataset == name else f"stand-in for {title}"
+
+
+def figure_title(name: str) -> str:
+    """Write the name that a figure has in the configuration, for people."""
+    return f"Figure {name.removeprefix('figure')}" if name.startswith("figure") else name
 
 
 def dataset_order(name: str) -> int:
@@ -80,10 +127,17 @@ def _read_run(folder: Path) -> pd.DataFrame:
     try:
         run = Run(**json.loads((folder / "run.json").read_text(encoding="utf-8"))["run"])
         history = pd.read_csv(folder / "history.csv")
-        history["accuracy"] = history["correct"] / history["samples"]
+        finite = np.isfinite(history[["test_loss", "train_loss"]]).all(axis=1)
+        ended = history.loc[~finite, "round"].min()  # NaN if it did not
+        accuracy = history["correct"] / history["samples"]
+        history["accuracy"] = accuracy.mask(history["round"] >= ended)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: not a finished run ({error}); train it again") from error
-    history.insert(0, "dataset", data_name(run))
-    for position, column in enumerate(RUN_COLUMNS[1:], start=1):
-        history.insert(position, column, getattr(run, column))
+    if np.isnan(ended) and history["round"].max() != run.rounds:
+        raise InputError(
+            f"{folder}/history.csv: ends at round {history['round'].max()} of {run.rounds}; "
+            "train it again"
+        )
+    for position, (column, value) in enumerate(describe_run(run).items()):
+        history.insert(position, column, value)
     return history

@@ -1,15 +1,73 @@
-"""Table 1: accuracy in the last round, for every data set, model, k and method."""
+"""Tables 1 and 2, from the histories of all runs; what a table is."""
 
-import re
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from fedper.files import write_text
-from fedper.results import MODEL_TITLES, RUN_COLUMNS, last_round
+from fedper.results import MODEL_TITLES, RUN_COLUMNS, dataset_title, faults, last_round
 
-ROW = ["dataset", "model", "classes_per_client", "method", "personalization_layers"]
+ROW = [
+    "dataset",
+    "model",
+    "classes_per_client",
+    "method",
+    "personalization_layers",
+    "settings",
+]
+"""What has a row of its own in Table 1: RUN_COLUMNS without the seed, in the order to read."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table to be written.
+
+    frame: all digits, for programs.  shown: text, for readers.  explained: what its columns are.
+    """
+
+    number: int
+    title: str
+    frame: pd.DataFrame
+    shown: pd.DataFrame
+    explained: str
+
+
+def table1(clients: pd.DataFrame) -> Table:
+    """Accuracy in the last round, a row for every data set, model, k, method and K_P."""
+    frame = final_accuracy(clients)
+    shown = _keys_for_reading(frame)
+    shown["round"] = frame["round"].map("{:.0f}".format).replace("nan", "-")
+    shown["seeds"] = frame["n_seeds"]
+    shown["accuracy"] = [describe_accuracy(row) for _, row in frame.iterrows()]
+    shown["spread"] = frame["client_sd"].map(_three_digits)
+    shown["worst"] = frame["client_min"].map(_three_digits)
+    return Table(
+        number=1,
+        title="Test accuracy in the last round",
+        frame=frame,
+        shown=shown,
+        explained="Accuracy: mean over clients, then mean ± sd over seeds. Spread: sd over "
+        "clients. Worst: the client with the lowest accuracy.",
+    )
+
+
+def table2(clients: pd.DataFrame) -> Table:
+    """Accuracy by K_P, for every setting in which more than one number of layers was tried."""
+    depths = clients[clients["method"].isin(["FedAvg", "FedPer"])]
+    keys = ["dataset", "model", "classes_per_client", "settings"]
+    n_depths = depths.groupby(keys, dropna=False)["personalization_layers"].transform("nunique")
+    depths = depths[n_depths > 2]  # FedAvg and two of FedPer, at least
+    frame = final_accuracy(_seeds_of_every_depth(depths, keys))
+    shown = pd.DataFrame({"data set": ["no setting was run with more than one K_P of FedPer"]})
+    if not frame.empty:
+        shown = _a_column_a_depth(frame, keys)
+    return Table(
+        number=2,
+        title="Test accuracy in the last round by number of personalization layers",
+        frame=frame,
+        shown=shown,
+        explained="Mean over clients, then mean ± sd over those seeds that every K_P of a row has.",
+    )
 
 
 def final_accuracy(clients: pd.DataFrame) -> pd.DataFrame:
@@ -17,7 +75,7 @@ def final_accuracy(clients: pd.DataFrame) -> pd.DataFrame:
 
     accuracy_mean, accuracy_sd: of the client mean, over seeds (sd: NaN for one seed).
     client_sd: spread over clients, mean over seeds.  client_min: the worst client of any seed.
-    All in 0 … 1.
+    All in 0 … 1, over the n_seeds - n_missing - n_diverged runs that have a last round.
     """
     last = last_round(clients)
     seeds = last.groupby([*RUN_COLUMNS, "round"], dropna=False)["accuracy"].agg(
@@ -31,43 +89,66 @@ def final_accuracy(clients: pd.DataFrame) -> pd.DataFrame:
         accuracy_sd=("mean", "std"),
         client_sd=("std", "mean"),
         client_min=("min", "min"),
-    )
-    return table.reset_index()
+    ).reset_index()
+    wrong = faults(clients).groupby([*ROW, "fault"], dropna=False).size().reset_index(name="n")
+    for fault in ("missing", "diverged"):
+        n_runs = wrong[wrong["fault"] == fault].drop(columns="fault")
+        counts = table[ROW].merge(n_runs, how="left", on=ROW)["n"]
+        table[f"n_{fault}"] = counts.fillna(0).astype(int)
+    return table
 
 
-def save_table1(table: pd.DataFrame, note: str, stem: Path) -> None:
-    """Write ``stem``.csv with all digits, and .md and .tex (booktabs) for reading."""
-    caption = f"Test accuracy in the last round. {note}."
-    shown = _readable(table)
-    explained = (
-        "Accuracy: mean over clients, then mean ± sd over seeds. "
-        "Spread: sd over clients. Worst: the client with the lowest accuracy."
+def _a_column_a_depth(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Write the accuracies of one setting beside each other."""
+    accuracy = [describe_accuracy(row) for _, row in frame.iterrows()]
+    wide = frame.assign(accuracy=accuracy).pivot(
+        index=[*keys, "n_seeds"], columns="personalization_layers", values="accuracy"
     )
-    markdown = shown.to_markdown(index=False, disable_numparse=True)
-    latex = shown.rename(columns={"K_P": "$K_P$"}).to_latex(
-        index=False,
-        caption=re.sub(r"([%&_#$])", r"\\\1", f"{caption} {explained}"),
-        label="tab:final-accuracy",
-    )
-    write_text(stem.with_suffix(".csv"), table.to_csv(index=False))
-    write_text(stem.with_suffix(".md"), f"**Table 1.** {caption}\n\n{markdown}\n\n{explained}\n")
-    write_text(stem.with_suffix(".tex"), f"% needs \\usepackage{{booktabs}}\n{latex}")
+    wide = wide.reset_index()
+    shown = _keys_for_reading(wide)
+    shown["seeds"] = wide["n_seeds"]
+    for depth in sorted(frame["personalization_layers"].unique()):
+        name = "FedAvg" if depth == 0 else f"K_P = {depth}"
+        shown[name] = wide[depth].fillna("-")
+    return shown
 
 
-def _readable(table: pd.DataFrame) -> pd.DataFrame:
-    mean = table["accuracy_mean"].map("{:.3f}".format)
-    sd = table["accuracy_sd"].map(lambda value: "" if np.isnan(value) else f" ± {value:.3f}")
-    return pd.DataFrame(
-        {
-            "data set": table["dataset"],
-            "model": table["model"].map(MODEL_TITLES),
-            "k": table["classes_per_client"].map(lambda k: "-" if np.isnan(k) else f"{k:.0f}"),
-            "method": table["method"],
-            "K_P": table["personalization_layers"],
-            "round": table["round"],
-            "seeds": table["n_seeds"],
-            "accuracy": mean + sd,
-            "spread": table["client_sd"].map("{:.3f}".format),
-            "worst": table["client_min"].map("{:.3f}".format),
-        }
-    )
+def _seeds_of_every_depth(depths: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Keep the seeds for which every K_P of a setting was asked for."""
+    wanted = depths.groupby(keys, dropna=False)["personalization_layers"].transform("nunique")
+    by_seed = depths.groupby([*keys, "seed"], dropna=False)["personalization_layers"]
+    return depths[by_seed.transform("nunique") == wanted]
+
+
+def _keys_for_reading(frame: pd.DataFrame) -> pd.DataFrame:
+    """Write data set, model, k and, where the frame has them, method and K_P.
+
+    A data set whose runs have several settings says which.
+    """
+    several = frame.groupby("dataset")["settings"].transform("nunique") > 1
+    names = frame["dataset"].map(dataset_title)
+    shown = pd.DataFrame({"data set": names.where(~several, names + ", " + frame["settings"])})
+    shown["model"] = frame["model"].map(MODEL_TITLES)
+    shown["k"] = frame["classes_per_client"].map(lambda k: "-" if np.isnan(k) else f"{k:.0f}")
+    if "method" in frame:
+        shown["method"] = frame["method"]
+        shown["K_P"] = frame["personalization_layers"]
+    return shown
+
+
+def describe_accuracy(row: pd.Series) -> str:
+    """Write mean ± sd of the seeds that have an accuracy, and what became of the others."""
+    lost = [
+        f"{row[f'n_{fault}']} of {row['n_seeds']} {fault}" if row["n_seeds"] > 1 else fault
+        for fault in ("missing", "diverged")
+        if row[f"n_{fault}"]
+    ]
+    if np.isnan(row["accuracy_mean"]):
+        return ", ".join(lost)
+    spread = "" if np.isnan(row["accuracy_sd"]) else f" ± {row['accuracy_sd']:.3f}"
+    note = f" ({', '.join(lost)})" if lost else ""
+    return f"{row['accuracy_mean']:.3f}{spread}{note}"
+
+
+def _three_digits(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.3f}"

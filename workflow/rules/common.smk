@@ -24,11 +24,13 @@ from fedper.experiments import (
     describe_figure,
     figure_runs,
     is_by_worker,
+    partitions_drawn,
 )
 from fedper.data.raw import raw_files, size_of
 from fedper.errors import InputError
 from fedper.imports import modules_of
 from fedper.provenance import CODE_SHA256
+from fedper.results import dataset_title, describe_run, figure_title
 
 try:
     check_config(
@@ -52,19 +54,34 @@ FIGURES = expand(
     figure=config["figures"],
     suffix=["pdf", "png", "csv"],
 )
-TABLES = expand(f"{RESULTS}/tables/table1.{{suffix}}", suffix=["csv", "md", "tex"])
-CLAIMS = [f"{RESULTS}/claims.json", f"{RESULTS}/claims.md"]
+TABLES = expand(
+    f"{RESULTS}/tables/table{{n}}.{{suffix}}",
+    n=[1, 2, 3, 4],
+    suffix=["csv", "md", "tex", "html", "json"],
+)
+CLAIMS = expand(f"{RESULTS}/claims.{{suffix}}", suffix=["json", "md", "html"])
+FACTS = f"{RESULTS}/facts.json"
+REPORT = f"{RESULTS}/report.pdf"
+HTML = f"{RESULTS}/report.html"
+RECORD = f"{RESULTS}/replication.json"
+CAPTIONS = yaml.safe_load((REPOSITORY / "paper/captions.yaml").read_text())
+FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
+PAPER = Path(os.path.relpath(REPOSITORY / "paper"))
 
 
 RAW = Path("data/raw")
 RECEIPT_OF = {data_name(config, dataset): dataset for dataset in config["datasets"]}
+DRAWN = [
+    (dataset, k, seed)
+    for dataset in config["datasets"]
+    for k, seed in partitions_drawn(config, dataset)
+]
 PREPARED_OF = {
     data_name(config, dataset, seed): (
         dataset,
         seed if is_by_worker(config, dataset) else None,
     )
-    for dataset in config["datasets"]
-    for seed in config["seeds"]
+    for dataset, _, seed in DRAWN
 }
 
 
@@ -122,27 +139,46 @@ def partitions_of(dataset, seed):
     return [partition_of(dataset, k, seed) for k in ks]
 
 
-def files_of(runs):
+def files_of(runs, names=("history.csv", "run.json")):
     """What figures and tables read of some runs."""
-    return [
-        f"{RESULTS}/runs/{run.name}/{file}"
-        for run in runs
-        for file in ("history.csv", "run.json")
-    ]
+    return [f"{folder}/{name}" for folder in folders_of(runs) for name in names]
 
 
 def folders_of(runs):
-    """The folders of some runs."""
-    return [f"{RESULTS}/runs/{run.name}" for run in runs]
+    """The folders of some runs; of those that are there, where training is not allowed."""
+    return [folder_of(run) for run in runs if not is_missing(run)]
 
 
-DATA = [
-    file
-    for dataset in config["datasets"]
-    for seed in config["seeds"]
-    for file in (prepared(dataset, seed), *partitions_of(dataset, seed))
-] + expand(
+def missing_of(runs):
+    """The runs that are not there and will not be trained, for --missing."""
+    return json.dumps([describe_run(run) for run in runs if is_missing(run)])
+
+
+def is_missing(run):
+    """Tell whether a run is not there and will not be trained, because that is not allowed.
+
+    So it is under `make redraw`; figures, tables and claims then name it as missing.
+    """
+    allowed = workflow.dag_settings.allowed_rules
+    files = [Path(folder_of(run), name) for name in FILES_OF_A_RUN]
+    return bool(allowed) and "train" not in allowed and not all(map(Path.exists, files))
+
+
+def folder_of(run):
+    """Where a run's results are."""
+    return f"{RESULTS}/runs/{run.name}"
+
+
+PARTITION_FIGURES = expand(
     f"{RESULTS}/figures/partition-{{dataset}}.{{suffix}}",
     dataset=config["datasets"],
     suffix=["pdf", "png"],
 )
+DATA = [
+    *PARTITION_FIGURES,
+    *(
+        file
+        for dataset, k, seed in DRAWN
+        for file in (prepared(dataset, seed), partition_of(dataset, k, seed))
+    ),
+]

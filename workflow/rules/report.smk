@@ -1,107 +1,74 @@
-# From runs to figures and tables.
+# The report as PDF and as HTML page, and the replication record.
 
 
-rule figure:
+rule report_pdf:
     input:
-        files_of_runs=lambda w: files_of(figure_runs(config, w.figure)),
-        script=SCRIPTS / "figure.py",
-        code=modules_of(SCRIPTS / "figure.py"),
+        source=PAPER / "report.typ",
+        layout=PAPER / "layout.typ",
+        captions=PAPER / "captions.yaml",
+        facts=FACTS,
+        claims=f"{RESULTS}/claims.json",
+        tables=expand(f"{RESULTS}/tables/table{{n}}.json", n=[1, 2, 3, 4]),
+        figures=[file for file in FIGURES + PARTITION_FIGURES if file.endswith(".pdf")],
+        script=SCRIPTS / "report.py",
+        code=modules_of(SCRIPTS / "report.py"),
     output:
-        pdf=f"{RESULTS}/figures/{{figure}}.pdf",
-        png=report(
-            f"{RESULTS}/figures/{{figure}}.png",
-            caption="../report/figure.rst",
-            category="Figures",
-            labels={"figure": "{figure}"},
+        report(
+            REPORT,
+            caption="../report/pdf.rst",
+            category="Report",
+            labels={"report": "The report"},
         ),
-        csv=f"{RESULTS}/figures/{{figure}}.csv",
     log:
-        f"{LOGS}/figure/{{figure}}.log",
+        f"{LOGS}/report.log",
     conda:
         ENVIRONMENT
     params:
-        runs=lambda w: folders_of(figure_runs(config, w.figure)),
-        note=lambda w: describe_figure(config, w.figure),
-        stem=lambda w, output: Path(output.png).with_suffix(""),
+        results=RESULTS,
+        figures=lambda w, input: [Path(figure).stem for figure in input.figures],
     shell:
-        "python {input.script} {wildcards.figure} --runs {params.runs} --note {params.note:q}"
-        " --out {params.stem} 2>&1 | tee {log}"
+        "python {input.script} --source {input.source} --results {params.results}"
+        " --figures {params.figures} --out {output} 2>&1 | tee {log}"
 
 
-rule figure_partition:
+rule replication:
     input:
-        script=SCRIPTS / "figure_partition.py",
-        code=modules_of(SCRIPTS / "figure_partition.py"),
-        data=lambda w: ancient(prepared(w.dataset, FIRST_SEED)),
-        about=lambda w: prepared(w.dataset, FIRST_SEED, "json"),
-        partitions=lambda w: partitions_of(w.dataset, FIRST_SEED),
+        files=[*FIGURES, *TABLES, *CLAIMS, FACTS],
+        report=REPORT,
+        paper=PAPER / "record.json",
+        script=SCRIPTS / "replication.py",
+        code=modules_of(SCRIPTS / "replication.py"),
     output:
-        pdf=f"{RESULTS}/figures/partition-{{dataset}}.pdf",
-        png=report(
-            f"{RESULTS}/figures/partition-{{dataset}}.png",
-            caption="../report/partition.rst",
-            category="Data",
-            labels={"figure": "partition of {dataset}"},
-        ),
+        RECORD,
     log:
-        f"{LOGS}/figure/partition-{{dataset}}.log",
+        f"{LOGS}/replication.log",
     conda:
         ENVIRONMENT
     params:
-        note=lambda w: f"{describe_data(config, w.dataset)}; seed {FIRST_SEED}",
-        stem=lambda w, output: Path(output.png).with_suffix(""),
+        results=RESULTS,
     shell:
-        "python {input.script} --data {input.data} --partitions {input.partitions}"
-        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+        "python {input.script} --folder {params.results} --files {input.files} {input.report}"
+        " --paper {input.paper} --out {output} 2>&1 | tee {log}"
 
 
-rule table:
+# Snakemake's own report, made by a second Snakemake that reads what the first has done so far.
+rule report_html:
     input:
-        files_of_runs=files_of(RUNS.values()),
-        script=SCRIPTS / "table.py",
-        code=modules_of(SCRIPTS / "table.py"),
+        FIGURES,
+        PARTITION_FIGURES,
+        TABLES,
+        CLAIMS,
+        REPORT,
     output:
-        csv=f"{RESULTS}/tables/table1.csv",
-        md=report(
-            f"{RESULTS}/tables/table1.md",
-            caption="../report/table1.rst",
-            category="Tables",
-            labels={"table": "1"},
-        ),
-        tex=f"{RESULTS}/tables/table1.tex",
+        HTML,
     log:
-        f"{LOGS}/table/table1.log",
+        f"{LOGS}/report_html.log",
     conda:
         ENVIRONMENT
     params:
-        runs=folders_of(RUNS.values()),
-        note=describe_all(config),
-        stem=lambda w, output: Path(output.csv).with_suffix(""),
+        snakefile=os.path.relpath(workflow.main_snakefile),
+        configfiles=[os.path.relpath(path) for path in workflow.configfiles],
+        target="documents",
     shell:
-        "python {input.script} --runs {params.runs} --note {params.note:q}"
-        " --out {params.stem} 2>&1 | tee {log}"
-
-
-rule claims:
-    input:
-        files_of_runs=files_of(RUNS.values()),
-        script=SCRIPTS / "claims.py",
-        code=modules_of(SCRIPTS / "claims.py"),
-    output:
-        json=f"{RESULTS}/claims.json",
-        md=report(
-            f"{RESULTS}/claims.md",
-            caption="../report/claims.rst",
-            category="Claims",
-        ),
-    log:
-        f"{LOGS}/claims.log",
-    conda:
-        ENVIRONMENT
-    params:
-        runs=folders_of(RUNS.values()),
-        note=describe_all(config),
-        stem=lambda w, output: Path(output.json).with_suffix(""),
-    shell:
-        "python {input.script} --runs {params.runs} --note {params.note:q}"
-        " --out {params.stem} 2>&1 | tee {log}"
+        "snakemake --report {output} --nolock --snakefile {params.snakefile}"
+        " --configfile {params.configfiles} -- {params.target} > {log} 2>&1"

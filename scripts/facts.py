@@ -1,0 +1,26 @@
+"""Gather the figures that the report's text names, from the runs of a scale."""
+
+import json
+
+from fedper.claims_text import to_json
+from fedper.command_line import parser_of_runs, read_runs
+from fedper.errors import one_line_errors
+from fedper.facts import gather_facts
+from fedper.files import write_text
+
+
+@one_line_errors
+def main() -> None:
+    """Read the command line and the runs, sum up, write."""
+    parser = parser_of_runs(__doc__)
+    parser.add_argument("--scale", required=True, help="name of the configuration's scale")
+    arguments = parser.parse_args()
+    clients, note = read_runs(arguments)
+
+    facts = {"scale": arguments.scale, "note": note, **gather_facts(clients, arguments.runs)}
+    text = json.dumps(to_json(facts), indent=1, ensure_ascii=False)
+    write_text(arguments.out.with_suffix(".json"), text + "\n")
+
+
+if __name__ == "__main__":
+    main()

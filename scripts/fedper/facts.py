@@ -1,0 +1,146 @@
+"""The figures that the report's text names, other than tables and verdicts."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fedper.claims import LEVEL, LOW_AND_HIGH_K, MARGIN, MIN_SEEDS, RULES
+from fedper.errors import InputError
+from fedper.results import (
+    MODEL_TITLES,
+    RUN_COLUMNS,
+    data_name,
+    dataset_order,
+    dataset_title,
+    faults,
+    real_name,
+)
+from fedper.run import Run
+from fedper.tables import final_accuracy
+
+GROUP = ["dataset", "model", "classes_per_client", "settings"]
+
+
+def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
+    """Sum up runs for the report: headline, traffic, cost, provenance, rules of judgement.
+
+    clients: as of :func:`fedper.results.read_clients`, of these folders and what is missing.
+    Raises InputError if a run's ``run.json`` or ``timing.csv`` cannot be read.
+    """
+    abouts = [_read_about(folder) for folder in folders]
+    names = sorted(clients["dataset"].unique(), key=dataset_order)
+    wrong = Counter(faults(clients)["fault"])
+    timing = _read_timings(folders, abouts)
+    return {
+        "datasets": [dataset_title(name) for name in names],
+        "stand_ins": [name for name in names if real_name(name) != name],
+        "n_runs": len(clients.drop_duplicates(RUN_COLUMNS)),
+        "n_missing": wrong["missing"],
+        "n_diverged": wrong["diverged"],
+        "seeds": sorted(int(seed) for seed in clients["seed"].unique()),
+        "headline": _headline(final_accuracy(clients)),
+        "traffic": _traffic(clients),
+        "cost": _cost(timing),
+        "hours": float(timing[["training_s", "evaluation_s"]].to_numpy().sum() / 3600),
+        "devices": _counted(about["device"] for about in abouts),
+        "versions": _counted(
+            ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+            for about in abouts
+        ),
+        "code": _counted(about["code_sha256"] for about in abouts),
+        "data": _provenance(abouts),
+        "rules": {"text": RULES, "min_seeds": MIN_SEEDS, "margin": MARGIN, "level": LEVEL},
+    }
+
+
+def _headline(table: pd.DataFrame) -> list[dict]:
+    """FedAvg and FedPer (K_P = 2) where clients differ most, for each data set and model."""
+    rows = []
+    for (dataset, model, k, _), group in table.groupby(GROUP, dropna=False, sort=False):
+        low, _ = LOW_AND_HIGH_K[real_name(dataset)]
+        if (None if pd.isna(k) else k) != low:
+            continue
+        fedavg = group[group["method"] == "FedAvg"]
+        fedper = group[(group["method"] == "FedPer") & (group["personalization_layers"] == 2)]
+        if len(fedavg) == len(fedper) == 1:
+            rows.append(
+                {
+                    "dataset": dataset_title(dataset),
+                    "model": MODEL_TITLES[model],
+                    "k": low,
+                    "fedavg": _number(fedavg["accuracy_mean"].item()),
+                    "fedper": _number(fedper["accuracy_mean"].item()),
+                    "n_seeds": int(min(fedavg["n_seeds"].item(), fedper["n_seeds"].item())),
+                }
+            )
+    return rows
+
+
+def _traffic(clients: pd.DataFrame) -> list[dict]:
+    """Bytes that one client sends and receives in a round, by model and K_P."""
+    plain = clients[clients["method"].isin(["FedAvg", "FedPer"])].dropna(subset="accuracy")
+    rows = []
+    for (dataset, model), group in plain.groupby(["dataset", "model"], sort=False):
+        sent = (group["bytes_up"] + group["bytes_down"]).groupby(group["personalization_layers"])
+        rows.append(
+            {
+                "dataset": dataset_title(dataset),
+                "model": MODEL_TITLES[model],
+                "megabytes": {str(k_p): value / 1e6 for k_p, value in sent.mean().items()},
+            }
+        )
+    return rows
+
+
+def _cost(timing: pd.DataFrame) -> list[dict]:
+    """Seconds of a round, by data set and model: median over the rounds of all runs."""
+    return [
+        {
+            "dataset": dataset_title(dataset),
+            "model": MODEL_TITLES[model],
+            "training_s": float(rounds["training_s"].median()),
+            "evaluation_s": float(rounds["evaluation_s"].median()),
+            "n_rounds": len(rounds),
+        }
+        for (dataset, model), rounds in timing.groupby(["dataset", "model"])
+    ]
+
+
+def _provenance(abouts: list[dict]) -> list[dict]:
+    """Where each data set's images came from, as the runs say it."""
+    seen: dict[str, dict] = {}
+    for about in abouts:
+        seen.setdefault(about["run"]["dataset"], about["data"])
+    return [{"dataset": dataset, **seen[dataset]} for dataset in sorted(seen)]
+
+
+def _counted(values: Iterable[str]) -> list[dict]:
+    """List each value with the number of runs that have it."""
+    return [{"value": value, "n_runs": n} for value, n in sorted(Counter(values).items())]
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
+
+
+def _read_about(folder: Path) -> dict:
+    try:
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}/run.json: not readable ({error}); train it again") from error
+
+
+def _read_timings(folders: Sequence[Path], abouts: list[dict]) -> pd.DataFrame:
+    """Read how long each round of each run took, in seconds; with data set and model."""
+    frames = [pd.DataFrame(columns=["dataset", "model", "training_s", "evaluation_s"])]
+    for folder, about in zip(folders, abouts, strict=True):
+        try:
+            timing = pd.read_csv(folder / "timing.csv")[["training_s", "evaluation_s"]]
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{folder}/timing.csv: {error}; train this run again") from error
+        run = Run(**about["run"])
+        frames.append(timing.assign(dataset=data_name(run), model=run.model))
+    return pd.concat(frames, ignore_index=True)

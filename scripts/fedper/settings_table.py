@@ -1,0 +1,151 @@
+"""Table 3: every setting of a configuration beside the replication's at full scale."""
+
+import pandas as pd
+
+from fedper.experiments import figure_runs
+from fedper.results import DATASET_TITLES, MODEL_TITLES, figure_title
+from fedper.tables import Table
+
+ABSENT = object()
+
+GRID_KEYS = ["datasets", "models", "classes_per_client", "personalization_layers", "variants"]
+
+
+def table3(config: dict, reference: dict) -> Table:
+    """Compare a configuration with ``paper/settings.yaml``, a row for each setting.
+
+    source: "paper", "assumption" or "ours" (what the paper has not) where the configuration has
+    the reference's value; "deviation" where it has another.
+    """
+    rows = [
+        *_of_data_sets(config, reference["of_data_sets"]),
+        *_of_all(config, reference["of_all"]),
+        *_of_the_code(reference["in_the_code"]),
+        *_of_figures(config, reference["figures"]),
+        *_set_by_figures(config),
+    ]
+    frame = pd.DataFrame(rows, columns=["setting", "of", "ours", "reference", "source", "note"])
+    return Table(
+        number=3,
+        title="Settings of every experiment",
+        frame=frame,
+        shown=_for_reading(frame),
+        explained="paper: given in the paper. assumption: the paper is silent. deviation: other "
+        "than the replication at full scale, whose value stands beside it. ours: of something that "
+        "the paper has not.",
+    )
+
+
+def _of_data_sets(config: dict, reference: list[dict]) -> list[dict]:
+    rows = []
+    for entry in reference:
+        for dataset in entry["values"].keys() & config["datasets"].keys():
+            found = _find(config["datasets"][dataset], entry["key"])
+            if isinstance(found, dict):  # of a stand-in, its source is enough here
+                found = found["source"]
+            rows.append(_row(entry, DATASET_TITLES[dataset], found, entry["values"][dataset]))
+    order = list(DATASET_TITLES.values())
+    return sorted(rows, key=lambda row: order.index(row["of"]))
+
+
+def _of_all(config: dict, reference: list[dict]) -> list[dict]:
+    found = [(entry, _find(config, entry["key"])) for entry in reference]
+    return [
+        _row(entry, "all", value, entry["value"]) for entry, value in found if value is not ABSENT
+    ]
+
+
+def _of_the_code(reference: list[dict]) -> list[dict]:
+    return [_row(entry, "all", entry["value"], entry["value"]) for entry in reference]
+
+
+def _of_figures(config: dict, reference: dict) -> list[dict]:
+    rows = []
+    for figure, entry in reference.items():
+        asked = config["figures"].get(figure)
+        ours = "not asked for" if asked is None else _describe_grids(asked["runs"])
+        row = _row({**entry, "setting": "runs"}, figure_title(figure), ours, _describe(entry))
+        rows.append(row)
+    return rows
+
+
+def _set_by_figures(config: dict) -> list[dict]:
+    """List what holds for one figure alone (``set``), and seeds of single entries."""
+    rows = []
+    for figure, asked in config["figures"].items():
+        datasets = {run.dataset for run in figure_runs(config, figure)}
+        for key, value in asked.get("set", {}).items():
+            usual = sorted({config["datasets"][dataset][key] for dataset in datasets})
+            entry = {"setting": key.replace("_", " "), "source": "deviation"}
+            rows.append(_row(entry, figure_title(figure), value, usual))
+        seeds = [grid["seeds"] for grid in asked["runs"] if "seeds" in grid]
+        if seeds:
+            entry = {"setting": "seeds of some runs", "source": "assumption"}
+            rows.append(_row(entry, figure_title(figure), seeds, seeds))
+    return rows
+
+
+def _row(entry: dict, of: str, ours: object, reference: object) -> dict:
+    return {
+        "setting": entry["setting"],
+        "of": of,
+        "ours": _text(ours),
+        "reference": _text(reference),
+        "source": entry["source"] if ours == reference else "deviation",
+        "note": entry.get("note", ""),
+    }
+
+
+def _find(settings: dict, path: str) -> object:
+    value: object = settings
+    for key in path.split("."):
+        if not isinstance(value, dict) or key not in value:
+            return ABSENT
+        value = value[key]
+    return value
+
+
+def _describe_grids(grids: list[dict]) -> str:
+    union = {
+        key: list(dict.fromkeys(value for grid in grids for value in grid.get(key, [])))
+        for key in GRID_KEYS
+    }
+    return _describe(union)
+
+
+def _describe(grid: dict) -> str:
+    """Write what a figure compares in one line."""
+    words = [
+        ", ".join(DATASET_TITLES[name] for name in grid["datasets"]),
+        ", ".join(sorted(MODEL_TITLES[name] for name in grid["models"])),
+    ]
+    if grid["classes_per_client"]:
+        words.append(f"k = {_text(grid['classes_per_client'])}")
+    words.append(f"K_P = {_text(grid['personalization_layers'])}")
+    variants = [name.replace("_", " ") for name in grid["variants"] if name != "plain"]
+    return "; ".join(words + sorted(variants))
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _for_reading(frame: pd.DataFrame) -> pd.DataFrame:
+    """Merge the data sets that share a setting, and leave out what is said twice."""
+    keys = ["setting", "ours", "reference", "source", "note"]
+    merged = frame.groupby(keys, sort=False)["of"].agg(", ".join).reset_index()
+    same = merged["ours"] == merged["reference"]
+    return pd.DataFrame(
+        {
+            "setting": merged["setting"],
+            "of": merged["of"],
+            "ours": merged["ours"],
+            "source": merged["source"],
+            "full scale": merged["reference"].mask(same, ""),
+            "note": merged["note"],
+        }
+    )

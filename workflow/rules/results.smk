@@ -1,0 +1,173 @@
+# From runs to figures, tables, verdicts and the figures that the report's text names.
+
+
+rule figure:
+    input:
+        files_of_runs=lambda w: files_of(figure_runs(config, w.figure)),
+        script=SCRIPTS / "figure.py",
+        code=modules_of(SCRIPTS / "figure.py"),
+    output:
+        pdf=f"{RESULTS}/figures/{{figure}}.pdf",
+        png=report(
+            f"{RESULTS}/figures/{{figure}}.png",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels=lambda w: {"figure": figure_title(w.figure)},
+        ),
+        csv=f"{RESULTS}/figures/{{figure}}.csv",
+    log:
+        f"{LOGS}/figure/{{figure}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        runs=lambda w: folders_of(figure_runs(config, w.figure)),
+        missing=lambda w: missing_of(figure_runs(config, w.figure)),
+        note=lambda w: describe_figure(config, w.figure),
+        caption=lambda w: CAPTIONS[w.figure],
+        stem=lambda w, output: Path(output.png).with_suffix(""),
+    shell:
+        "python {input.script} {wildcards.figure} --runs {params.runs} --missing {params.missing:q}"
+        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+
+
+rule figure_partition:
+    input:
+        script=SCRIPTS / "figure_partition.py",
+        code=modules_of(SCRIPTS / "figure_partition.py"),
+        data=lambda w: ancient(prepared(w.dataset, FIRST_SEED)),
+        about=lambda w: prepared(w.dataset, FIRST_SEED, "json"),
+        partitions=lambda w: partitions_of(w.dataset, FIRST_SEED),
+    output:
+        pdf=f"{RESULTS}/figures/partition-{{dataset}}.pdf",
+        png=report(
+            f"{RESULTS}/figures/partition-{{dataset}}.png",
+            caption="../report/partition.rst",
+            category="Data",
+            labels=lambda w: {"figure": f"Partition of {dataset_title(w.dataset)}"},
+        ),
+    log:
+        f"{LOGS}/figure/partition-{{dataset}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        note=lambda w: f"{describe_data(config, w.dataset)}; seed {FIRST_SEED}",
+        caption=lambda w: CAPTIONS[f"partition-{w.dataset}"],
+        stem=lambda w, output: Path(output.png).with_suffix(""),
+    shell:
+        "python {input.script} --data {input.data} --partitions {input.partitions}"
+        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+
+
+rule table:
+    input:
+        files_of_runs=lambda w: files_of(RUNS.values()),
+        known=PAPER / "results.yaml",
+        script=SCRIPTS / "table.py",
+        code=modules_of(SCRIPTS / "table.py"),
+    output:
+        csv=f"{RESULTS}/tables/table{{n}}.csv",
+        md=f"{RESULTS}/tables/table{{n}}.md",
+        html=report(
+            f"{RESULTS}/tables/table{{n}}.html",
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "Table {n}"},
+        ),
+        tex=f"{RESULTS}/tables/table{{n}}.tex",
+        json=f"{RESULTS}/tables/table{{n}}.json",
+    log:
+        f"{LOGS}/table/table{{n}}.log",
+    wildcard_constraints:
+        n="[124]",
+    conda:
+        ENVIRONMENT
+    params:
+        runs=lambda w: folders_of(RUNS.values()),
+        missing=lambda w: missing_of(RUNS.values()),
+        note=describe_all(config),
+        caption=lambda w: CAPTIONS[f"table{w.n}"],
+        stem=lambda w, output: Path(output.csv).with_suffix(""),
+    shell:
+        "python {input.script} {wildcards.n} --runs {params.runs} --missing {params.missing:q}"
+        " --note {params.note:q} --known {input.known} --out {params.stem} 2>&1 | tee {log}"
+
+
+rule table_of_settings:
+    input:
+        reference=PAPER / "settings.yaml",
+        script=SCRIPTS / "table_of_settings.py",
+        code=modules_of(SCRIPTS / "table_of_settings.py"),
+    output:
+        csv=f"{RESULTS}/tables/table3.csv",
+        md=f"{RESULTS}/tables/table3.md",
+        html=report(
+            f"{RESULTS}/tables/table3.html",
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "Table 3"},
+        ),
+        tex=f"{RESULTS}/tables/table3.tex",
+        json=f"{RESULTS}/tables/table3.json",
+    log:
+        f"{LOGS}/table/table3.log",
+    conda:
+        ENVIRONMENT
+    params:
+        config=json.dumps(config),
+        note=describe_all(config),
+        caption=CAPTIONS["table3"],
+        stem=lambda w, output: Path(output.csv).with_suffix(""),
+    shell:
+        "python {input.script} --config {params.config:q} --reference {input.reference}"
+        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+
+
+rule claims:
+    input:
+        files_of_runs=lambda w: files_of(RUNS.values()),
+        script=SCRIPTS / "claims.py",
+        code=modules_of(SCRIPTS / "claims.py"),
+    output:
+        json=f"{RESULTS}/claims.json",
+        md=f"{RESULTS}/claims.md",
+        html=report(
+            f"{RESULTS}/claims.html",
+            caption="../report/table.rst",
+            category="Claims",
+            labels={"claims": "Verdicts"},
+        ),
+    log:
+        f"{LOGS}/claims.log",
+    conda:
+        ENVIRONMENT
+    params:
+        runs=lambda w: folders_of(RUNS.values()),
+        missing=lambda w: missing_of(RUNS.values()),
+        note=describe_all(config),
+        caption=CAPTIONS["claims"],
+        stem=lambda w, output: Path(output.json).with_suffix(""),
+    shell:
+        "python {input.script} --runs {params.runs} --missing {params.missing:q}"
+        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+
+
+rule facts:
+    input:
+        files_of_runs=lambda w: files_of(RUNS.values(), FILES_OF_A_RUN),
+        script=SCRIPTS / "facts.py",
+        code=modules_of(SCRIPTS / "facts.py"),
+    output:
+        FACTS,
+    log:
+        f"{LOGS}/facts.log",
+    conda:
+        ENVIRONMENT
+    params:
+        runs=lambda w: folders_of(RUNS.values()),
+        missing=lambda w: missing_of(RUNS.values()),
+        note=describe_all(config),
+        scale=config["scale"],
+        stem=lambda w, output: Path(output[0]).with_suffix(""),
+    shell:
+        "python {input.script} --runs {params.runs} --missing {params.missing:q}"
+        " --note {params.note:q} --scale {params.scale} --out {params.stem} 2>&1 | tee {log}"
