@@ -2,11 +2,11 @@
 
 import json
 
-from fedper.claims import judge
 from fedper.claims_text import to_html, to_json, to_markdown
 from fedper.command_line import parser_of_runs, read_runs
 from fedper.errors import one_line_errors
 from fedper.files import write_text
+from fedper.judge import judge
 from fedper.results import last_round, real_name
 
 

@@ -58,6 +58,12 @@ def holder_of(config, path):
     return config
 
 
+LINEAR_BASE = {
+    "datasets": ["cifar100"], "models": ["resnet34"], "classes_per_client": [40],
+    "personalization_layers": [2], "variants": ["linear_base"],
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_committed_configurations_are_valid(scale):
     check_config(read(scale), SCHEMA, scale)
@@ -98,7 +104,22 @@ def test_a_misspelt_key_fails_with_its_name(config, path):
         (("figures", "figure2", "runs", 0, "datasets"), ["flickr_aes"], "flickr_aes has no class"),
         (("figures", "figure7", "runs", 0, "datasets"), ["cifar10"], "missing key 'classes_per"),
         (("figures", "figure2", "runs", 0, "variants"), ["linear"], "'linear' is not one of"),
-        (("figures", "figure2", "runs", 0, "variants"), ["evaluation_finetuning"], "only figure6"),
+        (("figures", "figure2", "runs", 0, "variants"), ["linear_base", "plain"], "leaves nothing"),
+        (
+            ("figures", "figure2", "runs", 0, "variants"),
+            ["evaluation_finetuning"],
+            "variant of Fed",
+        ),
+        (
+            ("figures", "figure4", "runs", 0, "personalization_layers"),
+            [0, 1, "all"],
+            "only figure6",
+        ),
+        (
+            ("figures", "clients", "runs", 0, "classes_per_client"),
+            [4, 8],
+            "one value of classes_per",
+        ),
         (("figures", "figure6", "runs", 1, "personalization_layers"), [18], "18 leaves nothing"),
         (("figures", "figure4", "set"), {"round": 5}, "figures.figure4.set: unknown key 'round'"),
         (("datasets", "cifar10", "partition", "classes_per_client"), [11], "11 is more than the"),
@@ -252,7 +273,9 @@ def test_the_note_says_stand_in_scale_width_and_seeds(config):
     digits = "Handwritten digits (stand-in for CIFAR-10)"
     expected = f"{digits}; scale quick; models of width 0.25; 1 seed"
     assert describe_figure(config, "figure2") == expected
-    assert describe_all(config).startswith(f"{expected}. Pairs of handwritten digits")
+    words = describe_all(config)
+    assert words.startswith(f"{digits}, Pairs of handwritten digits (stand-in for CIFAR-100), ")
+    assert words.endswith("; scale quick; models of width 0.25; 1 seed")
     config["models"]["resnet34"]["width"] = 1
     assert "mobilenet_v1 of width 0.25, resnet34 of width 1;" in describe_figure(config, "figure2")
     paper = describe_figure(read("paper"), "clients")

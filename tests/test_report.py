@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -51,10 +52,10 @@ def make_documents(folder, runs):
     assert status == (0, "")
 
 
-def compile_report(out="results/test/report.pdf", figures=("figure2",)):
+def compile_report(out="results/test/report.pdf"):
     return run_main(
         "report.py", "--source", "paper/report.typ", "--results", "results/test",
-        "--figures", *figures, "--out", out,
+        "--figures", json.dumps({"figure2": "CIFAR-10; scale test"}), "--out", out,
     )  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def test_facts_against_numbers_by_hand(results):
     (headline,) = facts["headline"]
     assert headline["fedavg"] == pytest.approx(0.3)
     assert headline["fedper"] == pytest.approx(0.7)
-    assert headline["n_seeds"] == 2
+    assert (headline["n_seeds_fedavg"], headline["n_seeds_fedper"]) == (2, 2)
     assert facts["traffic"][0]["megabytes"] == {"0": 3.0, "2": 3.0}
     # four runs of two rounds of 3 + 0.5 s
     assert facts["hours"] == pytest.approx(8 * 3.5 / 3600)
@@ -91,6 +92,19 @@ def test_facts_count_what_diverged(results):
     diverge(folders[0], 2)
     facts = gather_facts(read_clients(folders), folders)
     assert (facts["n_runs"], facts["n_diverged"]) == (4, 1)
+    assert facts["headline"][0]["n_seeds_fedavg"] == 1
+
+
+def test_facts_list_every_source_of_a_data_set(results):
+    folder = sorted(results.glob("runs/*"))[0]
+    about = json.loads((folder / "run.json").read_text())
+    about["data"]["sha256"] = {"b.parquet": "cd" * 32}
+    (folder / "run.json").write_text(json.dumps(about))
+    folders = sorted(results.glob("runs/*"))
+    data = gather_facts(read_clients(folders), folders)["data"]
+    assert [(item["n_runs"], item["sha256"]) for item in data] == [
+        (3, {"a.parquet": "ab" * 32}), (1, {"b.parquet": "cd" * 32}),
+    ]  # fmt: skip
 
 
 def test_the_report_says_what_the_files_say(results):
@@ -98,6 +112,9 @@ def test_the_report_says_what_the_files_say(results):
     words = text_of(results / "report.pdf")
     assert "It rests on 4 runs on CIFAR-10." in words
     assert "FedPer reaches a mean test accuracy of 0.700 against 0.300 of FedAvg (2 seeds)" in words
+    assert "Figure 2: FedAvg (dashed) and FedPer (solid)" in words
+    assert "± 1 sd over them. CIFAR-10; scale test." in words
+    assert re.search("Of the paper.s 9 claims", words)
     assert "0 are judged reproduced, 0 not reproduced and 9 inconclusive" in words
     facts = json.loads((results / "facts.json").read_text())
     facts["headline"][0]["fedper"] = 0.6789
@@ -118,7 +135,7 @@ def test_a_report_that_cannot_be_compiled_is_one_line_and_leaves_the_old_one(res
     (results / "claims.json").unlink()
     status, message = compile_report()
     assert status == 1
-    assert message.startswith("error: paper/report.typ: file not found")
+    assert message.startswith("error: report.typ: file not found")
     assert (results / "report.pdf").read_bytes() == before
     assert [path.name for path in results.glob(".*")] == []
 

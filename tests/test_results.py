@@ -217,6 +217,29 @@ def test_faults_are_named_and_nothing_else_is(tmp_path):
     )
 
 
+def test_many_faults_are_counted_not_named():
+    gone = [describe_run(replace(RUN, seed=seed)) for seed in range(5)]
+    assert describe_faults(read_clients([], gone)) == (
+        "5 of 5 runs are missing or diverged, see Table 1"
+    )
+
+
+def test_figures_without_any_run_are_drawn_empty():
+    gone = [describe_run(replace(RUN, personalization_layers=k_p)) for k_p in (0, 2)]
+    clients = read_clients([], gone)
+    for draw in (draw_methods, draw_depths, draw_variants):
+        assert draw(mean_over_clients(clients), "note").axes
+    assert draw_clients(last_round(clients), "note").axes
+    assert draw_communication(accuracy_and_traffic(clients), "note").axes
+
+
+def test_runs_that_cannot_be_told_apart_are_refused(tmp_path):
+    made = [write_run(tmp_path / str(n), replace(RUN, width=w), [(1, 1)])
+            for n, w in enumerate((0.5, 1.0))]  # fmt: skip
+    with pytest.raises(InputError, match="two runs cannot be told apart"):
+        read_clients(made)
+
+
 def test_a_history_that_ends_early_without_a_reason_is_refused(tmp_path):
     folder = write_run(tmp_path / "run", RUN, [(1, 1), (2, 2)])
     history = pd.read_csv(folder / "history.csv")
@@ -232,8 +255,10 @@ def test_figures_of_runs_that_are_gone_say_so_and_draw_the_rest(tmp_path, draw):
     figure = draw(mean_over_clients(read_clients([folder], [gone])), "note")
     (ax,) = figure.axes
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert [label.endswith(": no run") for label in labels] == [False, True]
+    assert [label.endswith(": no value") for label in labels] == [False, True]
     assert [len(line.get_xdata()) for line in ax.lines] == [2, 0]
+    # a float would be a share of the axes, and most markers would go
+    assert isinstance(ax.lines[0].get_markevery(), int)
 
 
 def test_the_further_figures_do_without_a_run_that_is_gone(tmp_path):
@@ -241,7 +266,7 @@ def test_the_further_figures_do_without_a_run_that_is_gone(tmp_path):
     gone = describe_run(replace(RUN, personalization_layers=0, rounds=2))
     clients = read_clients([folder], [gone])
     dots = draw_clients(last_round(clients), "note")
-    assert "no run" in [text.get_text() for text in dots.axes[0].texts]
+    assert "no value" in [text.get_text() for text in dots.axes[0].texts]
     traffic = draw_communication(accuracy_and_traffic(clients), "note")
     assert sorted(len(line.get_xdata()) for line in traffic.axes[0].lines) == [0, 2]
 

@@ -110,7 +110,21 @@ def test_a_figures_own_setting_is_a_deviation_of_that_figure():
     config["figures"]["figure4"]["set"] = {"learning_rate": 0.1}
     frame = table3(config, REFERENCE).frame
     (row,) = frame[frame["source"] == "deviation"].to_dict("records")
-    assert (row["of"], row["ours"], row["reference"]) == ("Figure 4", "0.1", "0.01")
+    assert (row["of"], row["ours"], row["reference"]) == ("Figure 4 alone", "0.1", "0.01")
+
+
+def test_runs_that_a_figure_leaves_out_are_a_deviation_and_their_order_is_none():
+    config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
+    config["figures"]["figure2"]["runs"][0]["classes_per_client"] = [10, 8, 4]
+    assert "deviation" not in set(table3(config, REFERENCE).frame["source"])
+    (grid,) = config["figures"]["figure2"]["runs"]
+    only_low = {**grid, "models": ["resnet34"], "classes_per_client": [4]}
+    config["figures"]["figure2"]["runs"] = [{**grid, "models": ["mobilenet_v1"]}, only_low]
+    (row,) = table3(config, REFERENCE).frame.query("source == 'deviation'").to_dict("records")
+    assert row["of"] == "Figure 2"
+    assert row["ours"] == (
+        "CIFAR-10; MobileNet-v1; k = 10, 8, 4; K_P = 0, 2 | CIFAR-10; ResNet-34; k = 4; K_P = 0, 2"
+    )
 
 
 def test_table_4_subtracts_theirs_and_nothing_where_ours_is_a_stand_in(tmp_path):
@@ -129,6 +143,9 @@ def test_table_4_subtracts_theirs_and_nothing_where_ours_is_a_stand_in(tmp_path)
     row = table4(read_clients([stand_in]), [entry]).shown.iloc[0]
     assert (row["ours on"], row["ours"]) == ("stand-in for CIFAR-10", "0.700")
     assert (row["ours - paper"], row["ours - replication"]) == ("-", "-")
+    gone = [describe_run(replace(run, seed=seed, rounds=1)) for seed in (8, 9)]
+    row = table4(read_clients([real], gone), [entry]).shown.iloc[0]
+    assert row["ours"] == "0.700 (2 of 3 missing)"
     lacking = table4(read_clients([real]), [{**entry, "classes_per_client": 8}]).shown.iloc[0]
     assert lacking["ours"] == "not run"
 

@@ -26,7 +26,7 @@ def to_markdown(judged: list[dict], stand_ins: list[str], note: str) -> str:
     return (
         f"# Verdicts on the paper's claims\n\n{note}.\n\n"
         + (f"**{_warning(stand_ins)}**\n\n" if stand_ins else "")
-        + f"{_table(_verdicts(judged, stand_ins))}\n\n## Comparisons\n\n"
+        + f"{_table(_verdicts(judged))}\n\n## Comparisons\n\n"
         f"{_table(_comparisons(judged))}\n\n## Rules\n\n{RULES}\n\n{CONSTANTS}\n"
     )
 
@@ -35,7 +35,7 @@ def to_html(judged: list[dict], stand_ins: list[str], note: str) -> str:
     """Write the same as a page."""
     parts = [
         *([_warning(stand_ins)] if stand_ins else []),
-        _verdicts(judged, stand_ins),
+        _verdicts(judged),
         "The comparisons behind them:",
         _comparisons(judged),
         "Rules:",
@@ -47,16 +47,16 @@ def to_html(judged: list[dict], stand_ins: list[str], note: str) -> str:
 
 def _warning(stand_ins: list[str]) -> str:
     return (
-        f"These verdicts are about {', '.join(stand_ins)}; they say nothing about the paper's "
-        "claims."
+        f"Verdicts that rest on stand-in data ({', '.join(stand_ins)}) are marked so; they say "
+        "nothing about the paper's claims."
     )
 
 
-def _verdicts(judged: list[dict], stand_ins: list[str]) -> pd.DataFrame:
+def _verdicts(judged: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "claim": f"{claim['claim']}: {claim['text']}",
-            "verdict": claim["verdict"] + (" (stand-in data)" if stand_ins else ""),
+            "verdict": claim["verdict"] + (" (stand-in data)" if claim["stand_ins"] else ""),
             "p, corrected": _number(claim["p_corrected"], "{:.2g}"),
             "reason": claim["reason"],
         }

@@ -13,7 +13,7 @@ from fedper.models import N_LAYERS
 ONE_DEPTH = ("figure2", "figure3", "figure6", "figure7", "clients", "communication")
 """Figures whose runs of FedPer have one K_P."""
 
-ONE_K = ("figure4", "figure5", "figure6", "figure8")
+ONE_K = ("figure4", "figure5", "figure6", "figure8", "clients", "communication")
 """Figures whose runs on one data set have one k."""
 
 StrictValidator = extend(
@@ -99,8 +99,11 @@ def _check_figure(config: dict, name: str, figure: dict, source: str) -> None:
                     f"{where}: this figure compares runs of one value of classes_per_client for "
                     f"each data set, not of {sorted(ks)}"
                 )
-    if name != "figure6" and variants != {"plain"}:
-        raise InputError(f"{where}: only figure6 shows variants other than 'plain'")
+    methods = {run.method for run in runs}
+    if name != "figure6" and (variants != {"plain"} or "local training" in methods):
+        raise InputError(f"{where}: only figure6 shows training alone and variants but 'plain'")
+    if name == "figure6" and "FedPer" not in methods:
+        raise InputError(f"{where}: compares with FedPer; ask for its variant 'plain' too")
 
 
 def _check_grid(config: dict, grid: dict, dataset: str, where: str) -> None:
@@ -131,6 +134,10 @@ def _check_grid(config: dict, grid: dict, dataset: str, where: str) -> None:
                 *grid["variants"]
             }:
                 raise InputError(f"{key}: {k_p} leaves nothing for {grid['variants']} to vary")
+            if k_p != 0 and "evaluation_finetuning" in grid["variants"]:
+                raise InputError(
+                    f"{key}: {k_p} with evaluation_finetuning; that is a variant of FedAvg, so of 0"
+                )
 
 
 def _describe(error: ValidationError) -> str:

@@ -88,7 +88,10 @@ def describe_data(config: dict, dataset: str) -> str:
 
 def describe_figure(config: dict, figure: str) -> str:
     """Say in one line what a figure shows: data, scale, width of its models, seeds."""
-    grids = config["figures"][figure]["runs"]
+    return _describe_grids(config, config["figures"][figure]["runs"])
+
+
+def _describe_grids(config: dict, grids: list[dict]) -> str:
     datasets = dict.fromkeys(dataset for grid in grids for dataset in grid["datasets"])
     titles = ", ".join(config["datasets"][dataset]["title"] for dataset in datasets)
     models = dict.fromkeys(model for grid in grids for model in grid["models"])
@@ -111,7 +114,8 @@ def describe_seeds(numbers: list[int]) -> str:
 
 def describe_all(config: dict) -> str:
     """Say what a table over all figures' runs shows."""
-    return ". ".join(dict.fromkeys(describe_figure(config, name) for name in config["figures"]))
+    grids = [grid for figure in config["figures"].values() for grid in figure["runs"]]
+    return _describe_grids(config, grids)
 
 
 def _run(

@@ -52,6 +52,7 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
         ),
         "code": _counted(about["code_sha256"] for about in abouts),
         "data": _provenance(abouts),
+        "n_trained": len(folders),
         "rules": {"text": RULES, "min_seeds": MIN_SEEDS, "margin": MARGIN, "level": LEVEL},
     }
 
@@ -73,10 +74,16 @@ def _headline(table: pd.DataFrame) -> list[dict]:
                     "k": low,
                     "fedavg": _number(fedavg["accuracy_mean"].item()),
                     "fedper": _number(fedper["accuracy_mean"].item()),
-                    "n_seeds": int(min(fedavg["n_seeds"].item(), fedper["n_seeds"].item())),
+                    "n_seeds_fedavg": _n_seeds(fedavg),
+                    "n_seeds_fedper": _n_seeds(fedper),
                 }
             )
     return rows
+
+
+def _n_seeds(row: pd.DataFrame) -> int:
+    """Count the seeds that a mean is over."""
+    return int((row["n_seeds"] - row["n_missing"] - row["n_diverged"]).item())
 
 
 def _traffic(clients: pd.DataFrame) -> list[dict]:
@@ -110,11 +117,10 @@ def _cost(timing: pd.DataFrame) -> list[dict]:
 
 
 def _provenance(abouts: list[dict]) -> list[dict]:
-    """Where each data set's images came from, as the runs say it."""
-    seen: dict[str, dict] = {}
-    for about in abouts:
-        seen.setdefault(about["run"]["dataset"], about["data"])
-    return [{"dataset": dataset, **seen[dataset]} for dataset in sorted(seen)]
+    """Where each data set's images came from, as the runs say it, with their number."""
+    texts = [json.dumps([about["run"]["dataset"], about["data"]]) for about in abouts]
+    counted = [(*json.loads(text), n) for text, n in sorted(Counter(texts).items())]
+    return [{"dataset": dataset, "n_runs": n, **data} for dataset, data, n in counted]
 
 
 def _counted(values: Iterable[str]) -> list[dict]:

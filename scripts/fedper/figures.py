@@ -100,8 +100,9 @@ def _draw_panels(
 
 def _band(curves: pd.DataFrame, keys: pd.Series) -> str:
     """Say what the bands are, if there are any."""
-    n_seeds = curves.groupby(["dataset", "model", keys])["seed"].nunique()
-    if n_seeds.max() == 1:
+    drawn = curves.dropna(subset="accuracy")
+    n_seeds = drawn.groupby(["dataset", "model", keys])["seed"].nunique()
+    if n_seeds.empty or n_seeds.max() == 1:
         return ""
     if n_seeds.min() < n_seeds.max():
         return f" Bands: ± 1 sd over seeds, where a line is the mean of {n_seeds.max()}."
@@ -124,7 +125,7 @@ def panels_of(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
 
 def _draw_line(ax: Axes, points: pd.DataFrame, label: str, look: Look) -> None:
     if points.empty:
-        ax.plot([], [], label=f"{label}: no run", **look)
+        ax.plot([], [], label=f"{label}: no value", **look)
         return
     last = points["round"].max()
     sns.lineplot(
@@ -136,7 +137,7 @@ def _draw_line(ax: Axes, points: pd.DataFrame, label: str, look: Look) -> None:
         errorbar="sd" if points["seed"].nunique() > 1 else None,
         markersize=3.5,
         markeredgewidth=0,
-        markevery=max(1, last // 10),
+        markevery=max(1, int(last) // 10),
         **look,
     )
 

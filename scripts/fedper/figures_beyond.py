@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
         ):
             own = rows[rows["method"] == method].dropna(subset="accuracy")
             if own.empty:
-                ax.annotate("no run", (place, 0), ha="center", fontsize=6.5)
+                ax.annotate("no value", (place, 0), ha="center", fontsize=6.5)
                 continue
             mean, worst = own["accuracy"].mean(), own.loc[own["accuracy"].idxmin()]
             # beside each other in the order of their numbers, so that no dot hides another
@@ -85,7 +86,8 @@ def draw_communication(rounds: pd.DataFrame, note: str) -> Figure:
                 marker=marker, color=colour, markersize=3, markevery=max(1, len(points) // 10),
             )  # fmt: skip
         ax.set(xlabel="sent and received, MB", ylabel="test accuracy")
-        ax.set(xlim=(0, None), ylim=(0, None))
+        top = np.nan_to_num(rows["accuracy"].max(), nan=1)
+        ax.set(xlim=(0, None), ylim=(0, 1.08 * top))
         ax.legend(loc="best")
 
     with mpl.rc_context(STYLE):

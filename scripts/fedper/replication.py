@@ -46,7 +46,10 @@ def make_record(
     crate.license = "https://spdx.org/licenses/Apache-2.0"
     paper = _add_paper(crate, paper_record)
     code = _add_code(crate, facts, version)
-    data = [_add_data(crate, provenance, facts) for provenance in facts["data"]]
+    data = [
+        _add_data(crate, provenance, number, facts["stand_ins"])
+        for number, provenance in enumerate(facts["data"], start=1)
+    ]
     results = [
         crate.add_file(path, path.relative_to(folder), properties=_describe_file(path))
         for path in sorted(files)
@@ -57,7 +60,7 @@ def make_record(
         object=data,
         result=results,
         properties={
-            "name": f"{facts['n_runs']} training runs, figures, tables and verdicts",
+            "name": f"{facts['n_trained']} training runs, figures, tables and verdicts",
             "description": "; ".join(
                 f"{item['value']} ({item['n_runs']} runs)" for item in facts["devices"]
             ),
@@ -65,7 +68,7 @@ def make_record(
     )
     crate.root_dataset["citation"] = paper
     crate.root_dataset["mentions"] = [
-        _add_verdict(crate, claim, paper, code, facts["stand_ins"]) for claim in judged["claims"]
+        _add_verdict(crate, claim, paper, code) for claim in judged["claims"]
     ]
     return crate.metadata.generate()
 
@@ -126,28 +129,30 @@ def _add_code(crate: ROCrate, facts: dict, version: dict) -> ContextEntity:
     return code
 
 
-def _add_data(crate: ROCrate, provenance: dict, facts: dict) -> ContextEntity:
+def _add_data(crate: ROCrate, provenance: dict, number: int, stand_ins: list[str]) -> ContextEntity:
     """Describe where a data set came from, with the SHA-256 of each of its files."""
     name = provenance["dataset"]
-    stand_in = next((text for text in facts["stand_ins"] if f"for {name})" in text), None)
-    data = _add(crate, f"#data-{name}", type="Dataset", name=stand_in or name)
+    stand_in = next((text for text in stand_ins if f"for {name})" in text), None)
+    identifier = f"#data-{number}"
+    data = _add(crate, identifier, type="Dataset", name=stand_in or name)
     data["description"] = ", ".join(
-        f"{key}: {value}" for key, value in provenance.items() if isinstance(value, str)
+        f"{key}: {value}" for key, value in provenance.items() if isinstance(value, str | int)
     )
     data["additionalProperty"] = [
-        _property(crate, f"#data-{name}-{number}", f"SHA-256 of {file}", digest)
-        for number, (file, digest) in enumerate(provenance.get("sha256", {}).items())
+        _property(crate, f"{identifier}-{n}", f"SHA-256 of {file}", digest)
+        for n, (file, digest) in enumerate(provenance.get("sha256", {}).items(), start=1)
     ]
     return data
 
 
 def _add_verdict(
-    crate: ROCrate, claim: dict, paper: ContextEntity, code: ContextEntity, stand_ins: list[str]
+    crate: ROCrate, claim: dict, paper: ContextEntity, code: ContextEntity
 ) -> ContextEntity:
     name = claim["claim"]
     stated = _add(crate, f"#{name}", type="Claim", name=name, text=claim["text"])
     stated["appearance"] = paper
-    about = f" (on stand-in data: {'; '.join(stand_ins)})" if stand_ins else ""
+    stand_ins = "; ".join(claim["stand_ins"])
+    about = f" (on stand-in data: {stand_ins})" if stand_ins else ""
     verdict = _add(crate, f"#{name}-verdict", type="ClaimReview", name=f"Verdict on {name}")
     verdict["itemReviewed"] = stated
     verdict["author"] = code

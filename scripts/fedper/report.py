@@ -1,7 +1,7 @@
 """The report: Typst source in ``paper/``, compiled with the results of a scale."""
 
 import json
-from collections.abc import Sequence
+import os
 from pathlib import Path
 
 import typst
@@ -10,22 +10,28 @@ from fedper.errors import InputError
 from fedper.files import atomic
 
 
-def compile_report(source: Path, results: Path, figures: Sequence[str], out: Path) -> None:
+def compile_report(source: Path, results: Path, figures: dict[str, str], out: Path) -> None:
     """Compile ``source`` to the PDF ``out``, the same bytes for the same results.
 
-    results: folder with facts.json, claims.json, tables/ and figures/; source and results lie
-    below the current folder.  figures: names of those that the report shows, without suffix.
-    Raises InputError with the compiler's first line if it fails.
+    results: folder with facts.json, claims.json, tables/ and figures/.  figures: names of those
+    that the report shows, without suffix, with what data and scale each shows.  Raises InputError
+    with the compiler's first line if it fails.
     """
+    source, results = source.resolve(), results.resolve()
+    root = Path(os.path.commonpath([source, results]))
+    inputs = {
+        "results": f"/{results.relative_to(root).as_posix()}",
+        "figures": json.dumps(figures),
+    }
     with atomic(out) as temporary:
         try:
             typst.compile(
                 str(source),
                 output=str(temporary),
-                root=".",
+                root=str(root),
                 ignore_system_fonts=True,
-                sys_inputs={"results": f"/{results}", "figures": json.dumps(list(figures))},
+                sys_inputs=inputs,
                 timestamp=0,
             )
-        except typst.TypstError as error:
-            raise InputError(f"{source}: {str(error).splitlines()[0]}") from error
+        except (typst.TypstError, RuntimeError) as error:
+            raise InputError(f"{source.name}: {str(error).splitlines()[0]}") from error

@@ -34,17 +34,26 @@ DATASET_TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "flickr_aes": 
 """How they write the names of the data sets, in the order of the paper."""
 
 
+MAX_NAMED = 3
+"""How many faulty runs a caption names."""
+
+
 def read_clients(folders: Sequence[Path], missing: Sequence[dict] = ()) -> pd.DataFrame:
     """Read runs: one row for each run, round and client, with RUN_COLUMNS before its history.
 
     ``accuracy`` is correct / samples, in 0 … 1; NaN for all clients from the round on in which a
     loss is no number any more, or infinite: the run has diverged.  missing: RUN_COLUMNS of runs
     that were asked for and are not there; each is one row without a round and an accuracy.
-    Raises InputError if a file is missing or broken.
+    Raises InputError if a file is missing or broken, or two runs differ in nothing of RUN_COLUMNS.
     """
     frames = [_read_run(folder) for folder in folders]
+    alike = pd.concat([frame[RUN_COLUMNS].head(1) for frame in frames]) if frames else None
+    if alike is not None and alike.duplicated().any():
+        first = alike[alike.duplicated()].iloc[0].to_dict()
+        raise InputError(f"two runs cannot be told apart: {first}; ask for one of them")
     if missing:
-        frames.append(pd.DataFrame(missing).assign(round=np.nan, client=0, accuracy=np.nan))
+        nothing = dict.fromkeys(["round", "accuracy", "bytes_up", "bytes_down"], np.nan)
+        frames.append(pd.DataFrame(missing).assign(client=0, **nothing))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -81,9 +90,16 @@ def faults(clients: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_faults(clients: pd.DataFrame) -> str:
-    """Name the runs that are missing or have diverged in one line; empty if there are none."""
+    """Name the runs that are missing or have diverged in one line; empty if there are none.
+
+    More than MAX_NAMED are counted instead.
+    """
+    wrong = faults(clients)
+    if len(wrong) > MAX_NAMED:
+        n_runs = len(clients.drop_duplicates(RUN_COLUMNS))
+        return f"{len(wrong)} of {n_runs} runs are missing or diverged, see Table 1"
     lines = []
-    for _, row in faults(clients).iterrows():
+    for _, row in wrong.iterrows():
         k = row["classes_per_client"]
         words = [MODEL_TITLES[row["model"]], row["method"]]
         words += [] if pd.isna(k) else [f"k = {k:.0f}"]

@@ -1,5 +1,7 @@
 """Table 3: every setting of a configuration beside the replication's at full scale."""
 
+from itertools import product
+
 import pandas as pd
 
 from fedper.experiments import figure_runs
@@ -7,6 +9,8 @@ from fedper.results import DATASET_TITLES, MODEL_TITLES, figure_title
 from fedper.tables import Table
 
 ABSENT = object()
+
+NOT_ASKED_FOR = "not asked for"
 
 GRID_KEYS = ["datasets", "models", "classes_per_client", "personalization_layers", "variants"]
 
@@ -20,9 +24,9 @@ def table3(config: dict, reference: dict) -> Table:
     rows = [
         *_of_data_sets(config, reference["of_data_sets"]),
         *_of_all(config, reference["of_all"]),
-        *_of_the_code(reference["in_the_code"]),
+        *_of_the_code(config, reference["in_the_code"]),
         *_of_figures(config, reference["figures"]),
-        *_set_by_figures(config),
+        *_set_by_figures(config, reference["of_data_sets"]),
     ]
     frame = pd.DataFrame(rows, columns=["setting", "of", "ours", "reference", "source", "note"])
     return Table(
@@ -55,33 +59,44 @@ def _of_all(config: dict, reference: list[dict]) -> list[dict]:
     ]
 
 
-def _of_the_code(reference: list[dict]) -> list[dict]:
-    return [_row(entry, "all", entry["value"], entry["value"]) for entry in reference]
+def _of_the_code(config: dict, reference: list[dict]) -> list[dict]:
+    """List what has no key; some of it a stand-in does in its own way."""
+    stand_ins = [name for name, data in config["datasets"].items() if data["stand_in"]]
+    rows = []
+    for entry in reference:
+        changed = entry.get("not_of_stand_ins") and stand_ins
+        ours = "as the stand-ins are made" if changed else entry["value"]
+        rows.append(_row(entry, "all", ours, entry["value"]))
+    return rows
 
 
 def _of_figures(config: dict, reference: dict) -> list[dict]:
     rows = []
     for figure, entry in reference.items():
-        asked = config["figures"].get(figure)
-        ours = "not asked for" if asked is None else _describe_grids(asked["runs"])
-        row = _row({**entry, "setting": "runs"}, figure_title(figure), ours, _describe(entry))
-        rows.append(row)
+        asked = config["figures"].get(figure, {"runs": []})["runs"]
+        same = _combinations(asked) == _combinations(entry["runs"])
+        theirs = _describe(entry["runs"])
+        ours = theirs if same else _describe(asked) or NOT_ASKED_FOR
+        rows.append(_row({**entry, "setting": "runs"}, figure_title(figure), ours, theirs))
     return rows
 
 
-def _set_by_figures(config: dict) -> list[dict]:
+def _set_by_figures(config: dict, reference: list[dict]) -> list[dict]:
     """List what holds for one figure alone (``set``), and seeds of single entries."""
     rows = []
     for figure, asked in config["figures"].items():
-        datasets = {run.dataset for run in figure_runs(config, figure)}
+        datasets = dict.fromkeys(run.dataset for run in figure_runs(config, figure))
         for key, value in asked.get("set", {}).items():
-            usual = sorted({config["datasets"][dataset][key] for dataset in datasets})
-            entry = {"setting": key.replace("_", " "), "source": "deviation"}
-            rows.append(_row(entry, figure_title(figure), value, usual))
-        seeds = [grid["seeds"] for grid in asked["runs"] if "seeds" in grid]
-        if seeds:
+            for entry in reference:
+                if entry["key"] == key:
+                    names = [name for name in datasets if name in entry["values"]]
+                    of = f"{figure_title(figure)} alone"
+                    rows += [_row(entry, of, value, entry["values"][name]) for name in names]
+        own = {_text(grid["seeds"]) for grid in asked["runs"] if "seeds" in grid}
+        if own:
             entry = {"setting": "seeds of some runs", "source": "assumption"}
-            rows.append(_row(entry, figure_title(figure), seeds, seeds))
+            words = "; ".join(sorted(own))
+            rows.append(_row(entry, figure_title(figure), words, words))
     return rows
 
 
@@ -105,25 +120,29 @@ def _find(settings: dict, path: str) -> object:
     return value
 
 
-def _describe_grids(grids: list[dict]) -> str:
-    union = {
-        key: list(dict.fromkeys(value for grid in grids for value in grid.get(key, [])))
-        for key in GRID_KEYS
+def _combinations(grids: list[dict]) -> set[tuple]:
+    """List all that is compared: data set, model, k, K_P and variant."""
+    return {
+        values
+        for grid in grids
+        for values in product(*(grid.get(key, [None]) for key in GRID_KEYS))
     }
-    return _describe(union)
 
 
-def _describe(grid: dict) -> str:
-    """Write what a figure compares in one line."""
-    words = [
-        ", ".join(DATASET_TITLES[name] for name in grid["datasets"]),
-        ", ".join(sorted(MODEL_TITLES[name] for name in grid["models"])),
-    ]
-    if grid["classes_per_client"]:
-        words.append(f"k = {_text(grid['classes_per_client'])}")
-    words.append(f"K_P = {_text(grid['personalization_layers'])}")
-    variants = [name.replace("_", " ") for name in grid["variants"] if name != "plain"]
-    return "; ".join(words + sorted(variants))
+def _describe(grids: list[dict]) -> str:
+    """Write what a figure compares, in as many parts as it has entries."""
+    parts = []
+    for grid in grids:
+        words = [
+            ", ".join(DATASET_TITLES[name] for name in grid["datasets"]),
+            ", ".join(MODEL_TITLES[name] for name in grid["models"]),
+        ]
+        if "classes_per_client" in grid:
+            words.append(f"k = {_text(grid['classes_per_client'])}")
+        words.append(f"K_P = {_text(grid['personalization_layers'])}")
+        words += [name.replace("_", " ") for name in grid["variants"] if name != "plain"]
+        parts.append("; ".join(words))
+    return " | ".join(parts)
 
 
 def _text(value: object) -> str:

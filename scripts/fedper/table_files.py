@@ -62,10 +62,17 @@ def _latex(table: Table, caption: str) -> str:
     shown = table.shown.astype(str).map(_escape)
     body = shown.rename(columns=_escape).to_latex(
         index=False,
+        longtable=True,
+        column_format="".join(_column(shown, name) for name in shown),
         caption=_escape(f"{caption} {table.explained}"),
         label=f"tab:{table.number}",
     )
-    return f"% needs \\usepackage{{booktabs}}\n{body}"
+    return f"% needs \\usepackage{{booktabs, longtable}}\n{body}"
+
+
+def _column(shown: pd.DataFrame, name: str) -> str:
+    """Let long texts wrap."""
+    return r"p{0.2\textwidth}" if shown[name].str.len().max() > 30 else "l"
 
 
 def _escape(text: str) -> str:

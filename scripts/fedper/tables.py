@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fedper.results import MODEL_TITLES, RUN_COLUMNS, dataset_title, faults, last_round
+from fedper.results import (
+    MODEL_TITLES,
+    RUN_COLUMNS,
+    dataset_order,
+    dataset_title,
+    faults,
+    last_round,
+)
 
 ROW = [
     "dataset",
@@ -47,19 +54,21 @@ def table1(clients: pd.DataFrame) -> Table:
         frame=frame,
         shown=shown,
         explained="Accuracy: mean over clients, then mean ± sd over seeds. Spread: sd over "
-        "clients. Worst: the client with the lowest accuracy.",
+        "clients, mean over seeds. Worst: the client with the lowest accuracy of any seed.",
     )
 
 
 def table2(clients: pd.DataFrame) -> Table:
     """Accuracy by K_P, for every setting in which more than one number of layers was tried."""
-    depths = clients[clients["method"].isin(["FedAvg", "FedPer"])]
     keys = ["dataset", "model", "classes_per_client", "settings"]
-    n_depths = depths.groupby(keys, dropna=False)["personalization_layers"].transform("nunique")
-    depths = depths[n_depths > 2]  # FedAvg and two of FedPer, at least
+    fedper = clients[clients["method"] == "FedPer"]
+    n_depths = fedper.groupby(keys, dropna=False)["personalization_layers"].nunique()
+    several = n_depths[n_depths > 1].reset_index()[keys]
+    depths = clients[clients["method"].isin(["FedAvg", "FedPer"])].merge(several, on=keys)
     frame = final_accuracy(_seeds_of_every_depth(depths, keys))
-    shown = pd.DataFrame({"data set": ["no setting was run with more than one K_P of FedPer"]})
-    if not frame.empty:
+    nothing = "no seed has every K_P" if len(depths) else "no setting has several K_P of FedPer"
+    shown = pd.DataFrame({"data set": [nothing]})
+    if len(frame):
         shown = _a_column_a_depth(frame, keys)
     return Table(
         number=2,
@@ -95,7 +104,17 @@ def final_accuracy(clients: pd.DataFrame) -> pd.DataFrame:
         n_runs = wrong[wrong["fault"] == fault].drop(columns="fault")
         counts = table[ROW].merge(n_runs, how="left", on=ROW)["n"]
         table[f"n_{fault}"] = counts.fillna(0).astype(int)
-    return table
+    return _in_order(table)
+
+
+def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Sort by data set and model as the paper has them, then by what varies."""
+    order = {"dataset": dataset_order, "model": list(MODEL_TITLES).index}
+    return table.sort_values(
+        ROW,
+        key=lambda column: column.map(order[column.name]) if column.name in order else column,
+        ignore_index=True,
+    )
 
 
 def _a_column_a_depth(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -154,14 +154,41 @@ def missing_of(runs):
     return json.dumps([describe_run(run) for run in runs if is_missing(run)])
 
 
+def notes_of_figures():
+    """What data and scale each figure of the report shows.
+
+    Without those of partitions that are not there, where their data may not be prepared.
+    """
+    drawn = [
+        dataset
+        for dataset in config["datasets"]
+        if training_is_allowed()
+        or Path(f"{RESULTS}/figures/partition-{dataset}.pdf").exists()
+    ]
+    return {
+        **{figure: describe_figure(config, figure) for figure in config["figures"]},
+        **{f"partition-{dataset}": describe_partition(dataset) for dataset in drawn},
+    }
+
+
+def describe_partition(dataset):
+    """What a figure of partitions shows."""
+    return f"{describe_data(config, dataset)}; seed {FIRST_SEED}"
+
+
+def training_is_allowed():
+    """Tell `make redraw`, which allows only what follows training, from everything else."""
+    allowed = workflow.dag_settings.allowed_rules
+    return not allowed or "train" in allowed
+
+
 def is_missing(run):
     """Tell whether a run is not there and will not be trained, because that is not allowed.
 
     So it is under `make redraw`; figures, tables and claims then name it as missing.
     """
-    allowed = workflow.dag_settings.allowed_rules
     files = [Path(folder_of(run), name) for name in FILES_OF_A_RUN]
-    return bool(allowed) and "train" not in allowed and not all(map(Path.exists, files))
+    return not training_is_allowed() and not all(map(Path.exists, files))
 
 
 def folder_of(run):

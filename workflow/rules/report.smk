@@ -9,7 +9,9 @@ rule report_pdf:
         facts=FACTS,
         claims=f"{RESULTS}/claims.json",
         tables=expand(f"{RESULTS}/tables/table{{n}}.json", n=[1, 2, 3, 4]),
-        figures=[file for file in FIGURES + PARTITION_FIGURES if file.endswith(".pdf")],
+        figures=lambda w: [
+            f"{RESULTS}/figures/{name}.pdf" for name in notes_of_figures()
+        ],
         script=SCRIPTS / "report.py",
         code=modules_of(SCRIPTS / "report.py"),
     output:
@@ -25,10 +27,10 @@ rule report_pdf:
         ENVIRONMENT
     params:
         results=RESULTS,
-        figures=lambda w, input: [Path(figure).stem for figure in input.figures],
+        figures=lambda w: json.dumps(notes_of_figures(), ensure_ascii=False),
     shell:
         "python {input.script} --source {input.source} --results {params.results}"
-        " --figures {params.figures} --out {output} 2>&1 | tee {log}"
+        " --figures {params.figures:q} --out {output} 2>&1 | tee {log}"
 
 
 rule replication:
@@ -55,7 +57,6 @@ rule replication:
 rule report_html:
     input:
         FIGURES,
-        PARTITION_FIGURES,
         TABLES,
         CLAIMS,
         REPORT,
@@ -67,8 +68,10 @@ rule report_html:
         ENVIRONMENT
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
-        configfiles=[os.path.relpath(path) for path in workflow.configfiles],
+        config=json.dumps(config),
         target="documents",
     shell:
-        "snakemake --report {output} --nolock --snakefile {params.snakefile}"
-        " --configfile {params.configfiles} -- {params.target} > {log} 2>&1"
+        "configuration=$(mktemp --suffix=.json) && trap 'rm $configuration' EXIT"
+        " && printf %s {params.config:q} > $configuration"
+        " && snakemake --report {output} --nolock --snakefile {params.snakefile}"
+        " --configfile $configuration -- {params.target} > {log} 2>&1"

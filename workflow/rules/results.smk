@@ -50,7 +50,7 @@ rule figure_partition:
     conda:
         ENVIRONMENT
     params:
-        note=lambda w: f"{describe_data(config, w.dataset)}; seed {FIRST_SEED}",
+        note=lambda w: describe_partition(w.dataset),
         caption=lambda w: CAPTIONS[f"partition-{w.dataset}"],
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
