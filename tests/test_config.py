@@ -274,7 +274,9 @@ def test_the_note_says_stand_in_scale_width_and_seeds(config):
     expected = f"{digits}; scale quick; models of width 0.25; 1 seed"
     assert describe_figure(config, "figure2") == expected
     words = describe_all(config)
-    assert words.startswith(f"{digits} and Pairs of handwritten digits (stand-in for CIFAR-100) and ")
+    assert words.startswith(
+        f"{digits} and Pairs of handwritten digits (stand-in for CIFAR-100) and "
+    )
     assert words.endswith("; scale quick; models of width 0.25; 1 seed")
     config["models"]["resnet34"]["width"] = 1
     assert "mobilenet_v1 of width 0.25, resnet34 of width 1;" in describe_figure(config, "figure2")
