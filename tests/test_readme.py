@@ -8,7 +8,8 @@ from conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
 RESULT_ROW = re.compile(
-    r"^\| (MobileNet-v1|ResNet-34) \| (\d+) \| (\d+)(?: \(FedAvg\))? \| (0\.\d{3})(?: ± 0\.\d{3})? \|",
+    r"^\| (MobileNet-v1|ResNet-34) \| (\d+) \| (\d+)(?: \(FedAvg\))? "
+    r"\| (0\.\d{3})(?: ± 0\.\d{3})? \|",
     re.MULTILINE,
 )
 MODELS = {"MobileNet-v1": "mobilenet_v1", "ResNet-34": "resnet34"}
