@@ -10,8 +10,8 @@ from conftest import RUN, run_main, write_run
 from fedper.claims import CLAIMS, LEVEL, MARGIN
 from fedper.claims_text import to_markdown
 from fedper.judge import holm, judge
-from fedper.models import N_LAYERS
 from fedper.results import RUN_COLUMNS
+from fedper.run import N_LAYERS
 from scipy import stats
 
 BY_NAME = {claim.name: claim for claim in CLAIMS}

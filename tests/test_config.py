@@ -18,8 +18,8 @@ from fedper.experiments import (
     describe_figure,
     figure_runs,
 )
-from fedper.models import MODELS, N_LAYERS
-from fedper.run import CHOICES, Run
+from fedper.models import MODELS
+from fedper.run import CHOICES, N_LAYERS, Run
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 SCALES = ["quick", "cpu", "paper"]

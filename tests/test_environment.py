@@ -1,6 +1,8 @@
 """requirements.lock, environment.yml and pyproject.toml say the same."""
 
 import re
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -47,3 +49,10 @@ def test_environment_yml_pins_the_locked_versions_of_every_direct_dependency():
 def test_the_lock_names_no_registry_and_no_local_build():
     text = (REPOSITORY / "requirements.lock").read_text()
     assert not re.search(r"https?://|file:|--|\+", text)
+
+
+@pytest.mark.parametrize("module", ["config", "tables", "figures", "judge", "facts", "replication"])
+def test_what_only_reads_results_does_not_load_pytorch(module):
+    """It takes five seconds, in every job of the pipeline."""
+    code = f"import sys, fedper.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -18,8 +18,9 @@ from fedper.federated import (
     server_round,
     snapshot,
 )
-from fedper.models import N_LAYERS, split
+from fedper.models import split
 from fedper.randomness import seed_for
+from fedper.run import N_LAYERS
 from torch.nn.functional import cross_entropy
 
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 import torchvision
 from conftest import build
-from fedper.models import MODELS, N_LAYERS, initialise, mobilenet_v1, resnet34, split
+from fedper.models import MODELS, initialise, mobilenet_v1, resnet34, split
+from fedper.run import N_LAYERS
 
 
 def n_parameters(model: torch.nn.Module) -> int:

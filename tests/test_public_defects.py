@@ -6,8 +6,9 @@ import torch
 from conftest import build, random_samples, start
 from fedper.evaluate import evaluate_round
 from fedper.federated import Message, client_update, initial_base, local_sgd
-from fedper.models import MODELS, N_LAYERS, split
+from fedper.models import MODELS, split
 from fedper.partition import draw_partition
+from fedper.run import N_LAYERS
 from torch import nn
 
 

@@ -10,9 +10,10 @@ from conftest import SMALL, build, start
 from fedper.data.dataset import Split, make_dataset
 from fedper.evaluate import evaluate_client, reestimate_statistics
 from fedper.federated import fine_tune_personal, server_round
-from fedper.models import N_LAYERS, split, with_linear_base
+from fedper.models import split, with_linear_base
 from fedper.partition import partition_by_client
 from fedper.randomness import seed_for
+from fedper.run import N_LAYERS
 from fedper.simulate import simulate
 from torch import nn
 from torch.nn.functional import cross_entropy

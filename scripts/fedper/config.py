@@ -8,7 +8,7 @@ from jsonschema.validators import extend
 from fedper.data.catalogue import N_SCORES
 from fedper.errors import InputError
 from fedper.experiments import figure_runs, is_by_worker
-from fedper.models import N_LAYERS
+from fedper.run import N_LAYERS
 
 ONE_DEPTH = ("figure2", "figure3", "figure6", "figure7", "clients", "communication")
 """Figures whose runs of FedPer have one K_P."""

@@ -4,8 +4,7 @@ import hashlib
 import json
 from itertools import product
 
-from fedper.models import N_LAYERS
-from fedper.run import Run
+from fedper.run import N_LAYERS, Run
 
 VARIANTS = ("plain", "personal_finetuning", "evaluation_finetuning", "linear_base")
 """What a figure's runs can be besides FedAvg, FedPer and training alone.

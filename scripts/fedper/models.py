@@ -71,9 +71,6 @@ MODELS: dict[str, Callable[[int, float, str], nn.Sequential]] = {
     "resnet34": resnet34,
 }
 
-N_LAYERS = {"mobilenet_v1": len(MOBILENET_V1_BLOCKS) + 2, "resnet34": 16 + 2}
-"""Layers that K_P can count: stem, blocks, classifier. K_P = all of them is training alone."""
-
 
 def split(model: nn.Sequential, personalization_layers: int) -> tuple[nn.Sequential, nn.Sequential]:
     """Cut a model into base and personalization layers; both share their tensors with it."""

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from fedper.errors import InputError
-from fedper.models import N_LAYERS
 
 CHOICES = {
     "model": ("mobilenet_v1", "resnet34"),
@@ -15,6 +14,12 @@ CHOICES = {
     "batchnorm_statistics": ("reestimated", "averaged", "own"),
 }
 """The values that a named setting can have; see fedper.models and fedper.evaluate."""
+
+N_LAYERS = {"mobilenet_v1": 13 + 2, "resnet34": 16 + 2}
+"""Layers that K_P can count: stem, blocks, classifier. K_P = all of them is training alone.
+
+Here and not with the models, so that what only reads results need not load PyTorch.
+"""
 
 
 @dataclass(frozen=True)
