@@ -6,7 +6,7 @@ SCALE ?= quick
 CORES ?= all
 ACTIVATE = . $(VENV)/bin/activate
 
-.PHONY: all redraw test lint bench lock raw clean
+.PHONY: all redraw test lint bench adopt prune bring lock raw clean
 
 all: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml
@@ -40,6 +40,20 @@ raw:
 			ln -sfn "$$from/$$name" "data/raw/$$name" && echo "data/raw/$$name -> $$from/$$name"; \
 		fi; done; \
 	test -n "$$found" || { echo "error: FROM=$(FROM): no data set's folder in it, see data/README.md" >&2; exit 1; }
+
+# Take what `dvc pull` brought as made here, so that neither DVC nor Snakemake wants to make it again.
+adopt: $(VENV)/.complete
+	@$(ACTIVATE) && test "$$(dvc status --json)" = "{}" || { \
+		echo "error: dvc status is not clean; dvc pull first, before any change" >&2; exit 1; }
+	$(ACTIVATE) && snakemake --cores 1 --configfile config/$(SCALE).yaml --touch --forceall --quiet all
+
+# List runs that the configuration does not ask for any more; REMOVE=yes removes them.
+prune: $(VENV)/.complete
+	$(ACTIVATE) && python scripts/prune.py config/$(SCALE).yaml $(if $(REMOVE),--remove)
+
+# Runs that were computed elsewhere, checked: make bring SCALE=paper FROM=<folder with runs>
+bring: $(VENV)/.complete
+	$(ACTIVATE) && python scripts/bring.py config/$(SCALE).yaml $(FROM)
 
 # Pin the versions anew after a change of pyproject.toml (tests keep environment.yml in step).
 lock: $(VENV)/.complete

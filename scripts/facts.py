@@ -1,11 +1,11 @@
-"""Gather the figures that the report's text names, from the runs of a scale."""
+"""Gather what the report's text names, and beside it metrics.json for DVC, from runs."""
 
 import json
 
 from fedper.claims_text import to_json
 from fedper.command_line import parser_of_runs, read_runs
 from fedper.errors import one_line_errors
-from fedper.facts import gather_facts
+from fedper.facts import gather_facts, gather_metrics
 from fedper.files import write_text
 
 
@@ -18,8 +18,11 @@ def main() -> None:
     clients, note = read_runs(arguments)
 
     facts = {"scale": arguments.scale, "note": note, **gather_facts(clients, arguments.runs)}
-    text = json.dumps(to_json(facts), indent=1, ensure_ascii=False)
-    write_text(arguments.out.with_suffix(".json"), text + "\n")
+    for path, content in (
+        (arguments.out.with_suffix(".json"), facts),
+        (arguments.out.with_name("metrics.json"), gather_metrics(clients)),
+    ):
+        write_text(path, json.dumps(to_json(content), indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

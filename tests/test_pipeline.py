@@ -211,7 +211,7 @@ def test_stand_ins_need_no_network(tmp_path):
         pytest.skip("this machine does not let a test have a network of its own")
     result = snakemake(tmp_path, "data", before=inside)
     assert result.returncode == 0, result.stderr
-    assert len(list((tmp_path / "data/prepared").glob("*.safetensors"))) == 3
+    assert len(list((tmp_path / "data/prepared/tiny").glob("*.safetensors"))) == 3
 
 
 @pytest.fixture
@@ -303,5 +303,5 @@ def test_missing_or_truncated_data_end_in_a_clear_line_and_leave_nothing(tmp_pat
     assert result.returncode == 1
     assert any(line.startswith(start) and expected in line for line in output.splitlines())
     assert "Traceback" not in output
-    left = [path.name for path in (tmp_path / "data").glob("prepared/cifar10-*")]
+    left = [path.name for path in (tmp_path / "data").glob("prepared/tiny/cifar10-*")]
     assert [name for name in left if not name.endswith(".source.json")] == []

@@ -57,6 +57,21 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
     }
 
 
+def gather_metrics(clients: pd.DataFrame) -> dict:
+    """Nest accuracy and spread of the last round by data set, model, k and method, for DVC."""
+    metrics: dict = {}
+    for _, row in final_accuracy(clients).iterrows():
+        k, k_p = row["classes_per_client"], row["personalization_layers"]
+        place = metrics.setdefault(dataset_title(row["dataset"]), {})
+        place = place.setdefault(MODEL_TITLES[row["model"]], {})
+        if not pd.isna(k):
+            place = place.setdefault(f"k = {k:.0f}", {})
+        method = f"FedPer, K_P = {k_p}" if row["method"] == "FedPer" else row["method"]
+        values = {"accuracy": row["accuracy_mean"], "spread": row["client_sd"]}
+        place[method] = {name: _number(value) for name, value in values.items()}
+    return metrics
+
+
 def _headline(table: pd.DataFrame) -> list[dict]:
     """FedAvg and FedPer (K_P = 2) where clients differ most, for each data set and model."""
     rows = []

@@ -5,7 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-import torch
 import yaml
 
 REPOSITORY = Path(str(workflow.current_basedir)).parents[1]
@@ -43,11 +42,19 @@ try:
 except InputError as error:
     sys.exit(f"error: {error}")
 
+
+def has_gpu():
+    """Ask PyTorch, which takes seconds to load, so only where a GPU may be used."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
 RESULTS = f"results/{config['scale']}"
 LOGS = f"logs/{config['scale']}"
 RUNS = all_runs(config)
 FIRST_SEED = config["seeds"][0]
-USES_GPU = config["compute"]["device"] != "cpu" and torch.cuda.is_available()
+USES_GPU = config["compute"]["device"] != "cpu" and has_gpu()
 
 FIGURES = expand(
     f"{RESULTS}/figures/{{figure}}.{{suffix}}",
@@ -61,6 +68,7 @@ TABLES = expand(
 )
 CLAIMS = expand(f"{RESULTS}/claims.{{suffix}}", suffix=["json", "md", "html"])
 FACTS = f"{RESULTS}/facts.json"
+METRICS = f"{RESULTS}/metrics.json"
 REPORT = f"{RESULTS}/report.pdf"
 HTML = f"{RESULTS}/report.html"
 RECORD = f"{RESULTS}/replication.json"
@@ -70,6 +78,7 @@ PAPER = Path(os.path.relpath(REPOSITORY / "paper"))
 
 
 RAW = Path("data/raw")
+PREPARED = f"data/prepared/{config['scale']}"
 RECEIPT_OF = {data_name(config, dataset): dataset for dataset in config["datasets"]}
 DRAWN = [
     (dataset, k, seed)
@@ -115,7 +124,7 @@ def files_at_hand(dataset):
 
 def receipt_of(dataset):
     """Which files a data set comes from, as fetch.py found or downloaded them."""
-    return f"data/prepared/{data_name(config, dataset)}.source.json"
+    return f"{PREPARED}/{data_name(config, dataset)}.source.json"
 
 
 def prepared(dataset, seed, suffix="safetensors"):
@@ -124,7 +133,7 @@ def prepared(dataset, seed, suffix="safetensors"):
     Rules take the large file as ancient() and the description as what triggers a rerun: once
     data are prepared again and came out the same, nothing is trained again.
     """
-    return f"data/prepared/{data_name(config, dataset, int(seed))}.{suffix}"
+    return f"{PREPARED}/{data_name(config, dataset, int(seed))}.{suffix}"
 
 
 def partition_of(dataset, k, seed):

@@ -6,7 +6,7 @@ rule fetch:
         script=SCRIPTS / "fetch.py",
         code=modules_of(SCRIPTS / "fetch.py"),
     output:
-        "data/prepared/{receipt}.source.json",
+        f"{PREPARED}/{{receipt}}.source.json",
     log:
         f"{LOGS}/fetch/{{receipt}}.log",
     conda:
@@ -32,10 +32,10 @@ rule prepare:
         code=modules_of(SCRIPTS / "prepare.py"),
         receipt=lambda w: receipt_of(PREPARED_OF[w.prepared][0]),
     output:
-        data="data/prepared/{prepared}.safetensors",
-        about="data/prepared/{prepared}.json",
-        provenance="data/prepared/{prepared}.provenance.json",
-        excluded="data/prepared/{prepared}.excluded.csv",
+        data=f"{PREPARED}/{{prepared}}.safetensors",
+        about=f"{PREPARED}/{{prepared}}.json",
+        provenance=f"{PREPARED}/{{prepared}}.provenance.json",
+        excluded=f"{PREPARED}/{{prepared}}.excluded.csv",
     log:
         f"{LOGS}/prepare/{{prepared}}.log",
     conda:

@@ -157,7 +157,8 @@ rule facts:
         script=SCRIPTS / "facts.py",
         code=modules_of(SCRIPTS / "facts.py"),
     output:
-        FACTS,
+        facts=FACTS,
+        metrics=METRICS,
     log:
         f"{LOGS}/facts.log",
     conda:
@@ -167,7 +168,7 @@ rule facts:
         missing=lambda w: missing_of(RUNS.values()),
         note=describe_all(config),
         scale=config["scale"],
-        stem=lambda w, output: Path(output[0]).with_suffix(""),
+        stem=lambda w, output: Path(output.facts).with_suffix(""),
     shell:
         "python {input.script} --runs {params.runs} --missing {params.missing:q}"
         " --note {params.note:q} --scale {params.scale} --out {params.stem} 2>&1 | tee {log}"

@@ -1,0 +1,40 @@
+"""Remove the runs and partitions of a scale that its configuration does not ask for any more."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import yaml
+from fedper.errors import one_line_errors
+from fedper.experiments import all_runs, partitions_drawn
+
+
+@one_line_errors
+def main() -> None:
+    """Read the command line, list what nobody asks for, and remove it if told to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path, help="configuration of the scale")
+    parser.add_argument("--remove", action="store_true", help="without it, only list")
+    arguments = parser.parse_args()
+
+    config = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))
+    for path in not_asked_for(config, Path("results") / config["scale"]):
+        print("removed" if arguments.remove else "not asked for", path)
+        if arguments.remove:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def not_asked_for(config: dict, results: Path) -> list[Path]:
+    """List folders of runs, and partitions, that ``config`` does not name."""
+    runs = all_runs(config)
+    partitions = {
+        f"{dataset}-seed{seed}.json" if k is None else f"{dataset}-k{k}-seed{seed}.json"
+        for dataset in config["datasets"]
+        for k, seed in partitions_drawn(config, dataset)
+    }
+    found = [*results.glob("runs/*"), *results.glob("partitions/*.json")]
+    return sorted(path for path in found if path.name not in runs and path.name not in partitions)
+
+
+if __name__ == "__main__":
+    main()
