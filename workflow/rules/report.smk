@@ -26,7 +26,7 @@ rule report_pdf:
     conda:
         ENVIRONMENT
     params:
-        results=RESULTS,
+        results=lambda w, output: Path(output[0]).parent,
         figures=lambda w: json.dumps(notes_of_figures(), ensure_ascii=False),
     shell:
         "python {input.script} --source {input.source} --results {params.results}"
@@ -47,7 +47,7 @@ rule replication:
     conda:
         ENVIRONMENT
     params:
-        results=RESULTS,
+        results=lambda w, output: Path(output[0]).parent,
     shell:
         "python {input.script} --folder {params.results} --files {input.files} {input.report}"
         " --paper {input.paper} --out {output} 2>&1 | tee {log}"
