@@ -201,7 +201,7 @@ def test_a_claim_of_which_a_part_cannot_be_tested_is_not_in_the_correction():
     frame = frame[~once & (frame["dataset"] != "flickr_aes")]
     judged = {claim["claim"]: claim for claim in judge(frame)}
     assert judged["C3"]["reason"] == judged["C2"]["reason"] == "1 seed"
-    assert judged["C6"]["reason"] == "no runs of FedAvg on FLICKR-AES"
+    assert judged["C6"]["reason"] == "no runs of FedPer on FLICKR-AES, K_P = 2"
     for name in ("C2", "C3", "C6"):
         assert np.isnan(judged[name]["p_corrected"])
     # only C1 and C4 can be tested
