@@ -159,3 +159,37 @@ def test_another_seed_trains_only_that_seed(clone):
     must(clone, "snakemake", "--cores", 1, "--configfile", "config/mini.yaml", "--touch",
          "--forceall", "--quiet", "all")  # fmt: skip
     assert trained(must(clone, "dvc", "repro", "train")) == 2
+
+
+def test_after_snakemake_dvc_trains_nothing(made, tmp_path):
+    must(tmp_path, "git", "clone", "-q", made, "clone")
+    clone = tmp_path / "clone"
+    output = must(clone, "snakemake", "--cores", 2, "--configfile", "config/mini.yaml")
+    assert trained(output) == 2
+    assert trained(must(clone, "dvc", "repro")) == 0
+    assert json.loads(must(clone, "dvc", "status", "--json")) == {}
+
+
+def test_an_experiment_with_another_parameter_shows_what_it_changed(clone):
+    output = must(clone, "dvc", "exp", "run", "-S", "config/mini.yaml:datasets.cifar10.rounds=1")
+    assert trained(output) == 2
+    (diff,) = json.loads(must(clone, "dvc", "params", "diff", "--json")).values()
+    assert diff == {"datasets.cifar10.rounds": {"old": 2, "new": 1, "diff": -1}}
+    assert "FedPer, K_P = 2" in must(clone, "dvc", "metrics", "diff")
+
+
+def test_a_storage_that_is_not_there_is_one_error_and_heals(made, tmp_path):
+    must(tmp_path, "git", "clone", "-q", made, "clone")
+    clone = tmp_path / "clone"
+    storage = made.parent / "storage"
+    storage.rename(made.parent / "elsewhere")
+    try:
+        done = call(clone, "dvc", "pull")
+    finally:
+        (made.parent / "elsewhere").rename(storage)
+    assert done.returncode != 0
+    assert "ERROR: failed to pull data from the cloud" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert (clone / "results/mini/report.pdf").exists()
+    must(clone, "dvc", "pull")
+    assert json.loads(must(clone, "dvc", "status", "--json")) == {}
