@@ -11,10 +11,8 @@ import yaml
 from fedper.errors import InputError, one_line_errors
 from fedper.experiments import all_runs
 from fedper.provenance import CODE_SHA256
-from fedper.results import read_clients
+from fedper.results import FILES_OF_A_RUN, read_clients
 from fedper.run import Run
-
-FILES = ("history.csv", "timing.csv", "run.json")
 
 
 @one_line_errors
@@ -27,13 +25,14 @@ def main() -> None:
 
     config = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))
     runs = Path("results") / config["scale"] / "runs"
+    asked_for = set(all_runs(config))
     found = sorted(path.parent for path in arguments.folder.glob("*/run.json"))
     if not found:
         raise InputError(f"{arguments.folder}: no run in it; name the folder that holds runs")
     n_refused = 0
     for folder in found:
         try:
-            name = check_run(folder, set(all_runs(config)))
+            name = check_run(folder, asked_for)
             print("brought" if copy_run(folder, runs / name) else "was here", name)
         except InputError as error:
             n_refused += 1
@@ -56,7 +55,7 @@ def check_run(folder: Path, asked_for: set[str]) -> str:
         raise InputError(
             f"{about}: trained by code {digest[:8]}, this is {CODE_SHA256[:8]}; train it again"
         )
-    for file in FILES:
+    for file in FILES_OF_A_RUN:
         if not (folder / file).is_file():
             raise InputError(f"{folder / file}: missing; bring the whole folder")
     read_clients([folder])
@@ -71,7 +70,7 @@ def copy_run(folder: Path, target: Path) -> bool:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as temporary:
         copy = Path(temporary) / "run"
         copy.mkdir()
-        for file in FILES:
+        for file in FILES_OF_A_RUN:
             shutil.copy(folder / file, copy / file)
         copy.rename(target)
     return True

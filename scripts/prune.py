@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 from fedper.errors import one_line_errors
-from fedper.experiments import all_runs, partitions_drawn
+from fedper.experiments import all_runs, partition_file, partitions_drawn
 
 
 @one_line_errors
@@ -28,7 +28,7 @@ def not_asked_for(config: dict, results: Path) -> list[Path]:
     """List folders of runs, and partitions, that ``config`` does not name."""
     runs = all_runs(config)
     partitions = {
-        f"{dataset}-seed{seed}.json" if k is None else f"{dataset}-k{k}-seed{seed}.json"
+        partition_file(dataset, k, seed)
         for dataset in config["datasets"]
         for k, seed in partitions_drawn(config, dataset)
     }

@@ -49,6 +49,11 @@ def partitions_drawn(config: dict, dataset: str) -> list[tuple[int | None, int]]
     return list(dict.fromkeys(drawn))
 
 
+def partition_file(dataset: str, k: int | None, seed: int) -> str:
+    """Name the file of a partition that :func:`partitions_drawn` lists."""
+    return f"{dataset}-seed{seed}.json" if k is None else f"{dataset}-k{k}-seed{seed}.json"
+
+
 def data_settings(config: dict, dataset: str) -> dict:
     """List what decides the content of a prepared data set, besides its files and the seed."""
     data = config["datasets"][dataset]

@@ -61,15 +61,14 @@ def _values(last: pd.DataFrame) -> pd.DataFrame:
 
 def _compare(values: pd.DataFrame, comparison: Comparison) -> dict:
     """Test one comparison; p is NaN and ``fault`` says why where it cannot be."""
+    of_arms = [_runs_of(values, arm) for _, arm in comparison.terms]
     result = {
         "text": comparison.text,
         "above": comparison.above,
         "below": comparison.below,
         "models": [],
-        "stand_ins": [],
+        "stand_ins": sorted(pd.concat(of_arms)["stand_in"].dropna().unique()),
     }
-    of_arms = [_runs_of(values, arm) for _, arm in comparison.terms]
-    result["stand_ins"] = sorted(pd.concat(of_arms)["stand_in"].dropna().unique())
     arms = [runs.set_index(["model", "settings", "seed"])[comparison.measure] for runs in of_arms]
     for (_, arm), found in zip(comparison.terms, arms, strict=True):
         if found.empty:

@@ -11,6 +11,9 @@ import pandas as pd
 from fedper.errors import InputError
 from fedper.run import Run
 
+FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
+"""What :func:`fedper.record.write_run` leaves in a run's folder."""
+
 RUN_COLUMNS = [
     "dataset",
     "model",

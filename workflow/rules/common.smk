@@ -23,13 +23,19 @@ from fedper.experiments import (
     describe_figure,
     figure_runs,
     is_by_worker,
+    partition_file,
     partitions_drawn,
 )
 from fedper.data.raw import raw_files, size_of
 from fedper.errors import InputError
 from fedper.imports import modules_of
 from fedper.provenance import CODE_SHA256
-from fedper.results import dataset_title, describe_run, figure_title
+from fedper.results import (
+    FILES_OF_A_RUN,
+    dataset_title,
+    describe_run,
+    figure_title,
+)
 
 try:
     check_config(
@@ -72,8 +78,8 @@ METRICS = f"{RESULTS}/metrics.json"
 REPORT = f"{RESULTS}/report.pdf"
 HTML = f"{RESULTS}/report.html"
 RECORD = f"{RESULTS}/replication.json"
+DOCUMENTS = [*FIGURES, *TABLES, *CLAIMS, REPORT]
 CAPTIONS = yaml.safe_load((REPOSITORY / "paper/captions.yaml").read_text())
-FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
 PAPER = Path(os.path.relpath(REPOSITORY / "paper"))
 
 
@@ -138,8 +144,7 @@ def prepared(dataset, seed, suffix="safetensors"):
 
 def partition_of(dataset, k, seed):
     """The partition that runs of one data set, k and seed share; k is None for workers."""
-    drawn = f"seed{seed}" if k is None else f"k{k}-seed{seed}"
-    return f"{RESULTS}/partitions/{dataset}-{drawn}.json"
+    return f"{RESULTS}/partitions/{partition_file(dataset, k, seed)}"
 
 
 def partitions_of(dataset, seed):

@@ -56,10 +56,7 @@ rule replication:
 # Snakemake's own report, made by a second Snakemake that reads what the first has done so far.
 rule report_html:
     input:
-        FIGURES,
-        TABLES,
-        CLAIMS,
-        REPORT,
+        DOCUMENTS,
     output:
         HTML,
     log:
