@@ -1,6 +1,7 @@
 """Train one run and write its history.csv, timing.csv and run.json."""
 
 import argparse
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from fedper.data.dataset import load_dataset
 from fedper.device import set_up_device
 from fedper.errors import one_line_errors
 from fedper.partition import read_partition
-from fedper.record import write_run
+from fedper.record import conditions, write_run
 from fedper.run import Run
 from fedper.simulate import simulate
 
@@ -21,15 +22,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
     parser.add_argument("--partition", type=Path, required=True, help="partition of that data set")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--concurrent-clients", type=int, default=1, help="on CUDA: clients that train at once"
+    )
+    parser.add_argument(
+        "--checkpoints", type=Path, help="folder of this run alone, to go on from if it is killed"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the three files")
     arguments = parser.parse_args()
 
     run = Run.from_json(arguments.run)
     dataset = load_dataset(arguments.data)
     partition = read_partition(arguments.partition)
-    device = set_up_device(arguments.device, run.threads)
-    history, timing = simulate(run, dataset, partition, device, partial(print, flush=True))
-    write_run(arguments.out, run, history, timing, dataset.provenance, device)
+    device = set_up_device(arguments.device, run)
+    history, timing = simulate(
+        run, dataset, partition, device, partial(print, flush=True),
+        arguments.concurrent_clients, arguments.checkpoints,
+    )  # fmt: skip
+    write_run(arguments.out, conditions(run, dataset.provenance, device), history, timing)
+    if arguments.checkpoints:
+        shutil.rmtree(arguments.checkpoints)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def test_evaluation_leaves_every_tensor_as_it_was(make_run, statistics):
     model, base, clients = trained(run)
     states = [base, *(c.personal for c in clients), *(c.base_statistics for c in clients)]
     copies = [{name: tensor.clone() for name, tensor in state.items()} for state in states]
-    pixels = [client.train.images.clone() for client in clients]
+    pixels = [client.train.split.images.clone() for client in clients]
 
     first = evaluate_round(model, base, clients, 1, run)
     whole = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -35,7 +35,7 @@ def test_evaluation_leaves_every_tensor_as_it_was(make_run, statistics):
     for state, copy in zip(states, copies, strict=True):
         assert all(torch.equal(state[name], copy[name]) for name in state)
     for client, before in zip(clients, pixels, strict=True):
-        assert torch.equal(client.train.images, before)
+        assert torch.equal(client.train.split.images, before)
     assert all(torch.equal(model.state_dict()[name], whole[name]) for name in whole)
     if statistics != "own":
         last = {**base, **clients[-1].personal}
@@ -54,8 +54,8 @@ def test_evaluation_restores_the_mode(make_run, training):
 def test_score_counts_and_averages_like_one_pass_over_everything(make_run):
     model = build(make_run())
     samples = random_samples(21, seed=5)
-    n_correct, loss = score(model, samples, batch_size=8)
-    images, labels = samples.batch(torch.arange(21))
+    n_correct, loss = score(model, samples, make_run(evaluation_batch_size=8)).tolist()
+    images, labels = samples.split.batch(torch.arange(21))
     with torch.no_grad():
         outputs = model.eval()(images)
     assert n_correct == (outputs.argmax(1) == labels).sum().item()
@@ -64,7 +64,7 @@ def test_score_counts_and_averages_like_one_pass_over_everything(make_run):
 
 def test_each_setting_uses_the_statistics_it_names(make_run):
     """Score one client by hand with each choice of statistics; the engine must agree."""
-    model, base, clients = trained(make_run())
+    model, base, clients = trained(make_run(batchnorm_statistics="own"))
     client = clients[1]
     by_hand = {}
     for statistics in STATISTICS:
@@ -74,13 +74,13 @@ def test_each_setting_uses_the_statistics_it_names(make_run):
             hand.load_state_dict(client.base_statistics, strict=False)
         if statistics == "reestimated":
             _set_statistics_from_one_batch(hand, client.train)
-        images, labels = client.test.batch(torch.arange(len(client.test)))
+        images, labels = client.test.split.batch(torch.arange(len(client.test)))
         with torch.no_grad():
             by_hand[statistics] = cross_entropy(hand.eval()(images), labels).item()
     assert len(set(by_hand.values())) == 3
     for statistics in STATISTICS:
         run = make_run(batchnorm_statistics=statistics, evaluation_batch_size=100)
-        loss = evaluate_client(model, base, client, 1, run).loss
+        loss = evaluate_client(model, base, client, 1, run)[1].item()
         assert loss == pytest.approx(by_hand[statistics], rel=1e-4), statistics
 
 
@@ -95,7 +95,7 @@ def _set_statistics_from_one_batch(model, samples):
 
     layers = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     hooks = [layer.register_forward_pre_hook(record) for layer in layers]
-    images, _ = samples.batch(torch.arange(len(samples)))
+    images, _ = samples.split.batch(torch.arange(len(samples)))
     with torch.no_grad():
         model.train()(images)
     for hook in hooks:
@@ -120,7 +120,7 @@ def test_reestimation_never_feeds_a_single_sample(make_run):
     model = build(make_run())
     sizes = []
     model.register_forward_pre_hook(lambda module, inputs: sizes.append(len(inputs[0])))
-    reestimate_statistics(model, random_samples(9, seed=0), batch_size=8)
+    reestimate_statistics(model, random_samples(9, seed=0), make_run(evaluation_batch_size=8))
     assert sizes == [5, 4]
 
 
@@ -130,4 +130,4 @@ def test_every_client_is_scored_with_its_own_personal_part(make_run):
     for client, other in (clients, clients[::-1]):
         foreign = replace(client, personal=other.personal)
         swapped = evaluate_client(model, base, foreign, 1, run)
-        assert evaluate_client(model, base, client, 1, run).loss != swapped.loss
+        assert evaluate_client(model, base, client, 1, run)[1].item() != swapped[1].item()

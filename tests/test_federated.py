@@ -35,12 +35,12 @@ def plain_sgd(model, samples, run, rounds, client=0):
         key = seed_for(run.seed, "batches", round_, client)
         generator = torch.Generator().manual_seed(key)
         for _ in range(run.local_epochs):
-            order = torch.randperm(len(samples.labels), generator=generator)
+            order = torch.randperm(len(samples), generator=generator)
             for first in range(0, len(order), run.batch_size):
                 rows = order[first : first + run.batch_size]
-                images = (samples.images[rows].float() / 255 - 0.5) / 0.25
+                images = (samples.split.images[rows].permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.25
                 images = images.contiguous(memory_format=torch.channels_last)
-                loss = cross_entropy(model(images), samples.labels[rows])
+                loss = cross_entropy(model(images), samples.split.labels[rows])
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -237,9 +237,9 @@ def test_the_train_loss_is_the_mean_over_the_samples_trained(make_run):
     )
     losses = []
     for rows in (order[:4], order[4:]):
-        images, labels = client.train.batch(rows)
+        images, labels = client.train.split.batch(rows)
         losses.append(cross_entropy(whole.train()(images), labels).item())
-    assert loss == pytest.approx(sum(losses) / 2, rel=1e-5)
+    assert loss.item() == pytest.approx(sum(losses) / 2, rel=1e-5)
 
 
 def test_client_is_never_changed_in_place(make_run):

@@ -19,7 +19,7 @@ def test_batchnorm_learns_nothing_from_test_data(make_run):
     modes = []
     model.register_forward_pre_hook(lambda module, x: modes.append((module.training, x[0])))
     evaluate_round(model, base, clients, 1, run)
-    test_images = [client.test.batch(torch.arange(len(client.test)))[0] for client in clients]
+    test_images = [client.test.split.batch(torch.arange(len(client.test)))[0] for client in clients]
     in_training_mode = torch.cat([x for training, x in modes if training])
     for images in test_images:
         for image in images:
@@ -40,7 +40,7 @@ def test_batches_are_shuffled(make_run, rows_seen):
 def test_pixels_are_scaled_before_they_are_normalised():
     """There, pixels of 0 … 255 are normalised by the statistics of 0 … 1."""
     samples = random_samples(50, seed=0)
-    images, _ = samples.batch(torch.arange(50))
+    images, _ = samples.split.batch(torch.arange(50))
     assert images.min().item() == pytest.approx((0 - 0.5) / 0.25)
     assert images.max().item() == pytest.approx((1 - 0.5) / 0.25)
 

@@ -1,4 +1,4 @@
-"""The machine that a run computes on."""
+"""The machine that a run computes on, and the precision that it computes with."""
 
 import os
 import platform
@@ -6,22 +6,39 @@ import platform
 import torch
 
 from fedper.errors import InputError
+from fedper.run import Run
 
 
-def set_up_device(name: str, threads: int) -> torch.device:
+def set_up_device(name: str, run: Run) -> torch.device:
     """Choose "cpu", "cuda" or, with "auto", CUDA where there is one; make this process repeatable.
 
-    Sets the number of CPU threads and deterministic algorithms for the whole process. Raises
-    InputError if "cuda" is asked for and absent.
+    Sets the number of CPU threads, deterministic algorithms and the precision of float32 products
+    for the whole process, as the run's settings say. Raises InputError if "cuda" is asked for and
+    absent.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise InputError("device: 'cuda' asked for, but torch sees no CUDA device; use 'auto'")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(threads)
+    torch.set_num_threads(run.threads)
+    if run.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True)
+        # A help for finding reads of memory that nobody wrote; it costs 5 % and changes no result.
+        torch.utils.deterministic.fill_uninitialized_memory = False
+    # PyTorch's default lets cuDNN compute convolutions of float32 in TensorFloat32.
+    torch.backends.fp32_precision = "tf32" if run.precision == "tf32" else "ieee"
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(name)
+
+
+def autocast(run: Run, device: torch.device) -> torch.autocast:
+    """Return the context in which a forward pass has the run's precision.
+
+    With "bfloat16" PyTorch chooses, operation by operation, what is computed in it and what stays
+    float32. Casts are not cached, because a captured CUDA graph must make its own.
+    """
+    enabled = run.precision == "bfloat16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
 
 
 def describe(device: torch.device) -> str:

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
+from fedper.device import autocast
 from fedper.federated import Client, State, load_layers, local_sgd, snapshot
 from fedper.randomness import seed_for
 from fedper.run import Run
@@ -34,13 +35,17 @@ def evaluate_round(
     model: nn.Sequential, base: State, clients: list[Client], round_: int, run: Run
 ) -> list[Score]:
     """Evaluate every client with the new base W_B and its own W_P_j on its own test samples."""
-    return [evaluate_client(model, base, client, round_, run) for client in clients]
+    scored = [evaluate_client(model, base, client, round_, run) for client in clients]
+    return [
+        Score(client.number, len(client.test), int(n_correct), loss)
+        for client, (n_correct, loss) in zip(clients, torch.stack(scored).tolist(), strict=True)
+    ]
 
 
 def evaluate_client(
     model: nn.Sequential, base: State, client: Client, round_: int, run: Run
-) -> Score:
-    """Put (W_B, W_P_j) into ``model`` and score it; BatchNorm as ``run.batchnorm_statistics``:
+) -> Tensor:
+    """Put (W_B, W_P_j) into ``model`` and :func:`score` it; BatchNorm as its setting says:
 
     "reestimated"  one forward pass over the client's own training images (no weight changes, no
                    test image is looked at);
@@ -59,28 +64,33 @@ def evaluate_client(
             generator = torch.Generator().manual_seed(seed)
             local_sgd(model, client.train, run.evaluation_finetune_epochs, generator, run)
         if run.batchnorm_statistics == "reestimated":
-            reestimate_statistics(model, client.train, run.evaluation_batch_size)
-        n_correct, loss = score(model, client.test, run.evaluation_batch_size)
-    return Score(client.number, len(client.test), n_correct, loss)
+            reestimate_statistics(model, client.train, run)
+        return score(model, client.test, run)
 
 
-def reestimate_statistics(model: nn.Module, samples: Samples, batch_size: int) -> None:
+def reestimate_statistics(model: nn.Module, samples: Samples, run: Run) -> None:
     """Replace all BatchNorm statistics by those of ``samples``, averaged over equal chunks."""
-    update_bn((samples.batch(chunk) for chunk in samples.chunks(batch_size)), model)
+    chunks = samples.chunks(run.evaluation_batch_size)
+    with autocast(run, samples.rows.device):
+        update_bn((samples.split.batch(rows) for rows in chunks), model)
 
 
 @torch.no_grad()
-def score(model: nn.Module, samples: Samples, batch_size: int) -> tuple[int, float]:
-    """Count correct predictions and average the cross-entropy, in evaluation mode."""
+def score(model: nn.Module, samples: Samples, run: Run) -> Tensor:
+    """Count correct predictions and average the cross-entropy in nats, in evaluation mode.
+
+    Returns both as float64 [2], still on the device, so that nobody waits for them.
+    """
     model.eval()
-    n_correct = torch.zeros((), dtype=torch.int64, device=samples.labels.device)
-    total_loss = torch.zeros((), device=samples.labels.device)
-    for chunk in samples.chunks(batch_size):
-        images, labels = samples.batch(chunk)
-        outputs = model(images)
+    n_correct = torch.zeros((), dtype=torch.int64, device=samples.rows.device)
+    total_loss = torch.zeros((), device=samples.rows.device)
+    for rows in samples.chunks(run.evaluation_batch_size):
+        images, labels = samples.split.batch(rows)
+        with autocast(run, rows.device):
+            outputs = model(images)
+            total_loss += cross_entropy(outputs, labels, reduction="sum")
         n_correct += (outputs.argmax(dim=1) == labels).sum()
-        total_loss += cross_entropy(outputs, labels, reduction="sum")
-    return int(n_correct), float(total_loss) / len(samples)
+    return torch.stack([n_correct.double(), total_loss.double() / len(samples)])
 
 
 @contextmanager

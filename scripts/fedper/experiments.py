@@ -161,5 +161,7 @@ def _run(
         batchnorm_statistics=config["evaluation"]["batchnorm_statistics"],
         evaluation_batch_size=config["evaluation"]["batch_size"],
         threads=config["compute"]["threads"],
+        precision=config["compute"]["precision"],
+        deterministic=config["compute"]["deterministic"],
         seed=seed,
     )

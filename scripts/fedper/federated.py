@@ -8,15 +8,17 @@ with it, the personal ones stay with their client).
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from fedper.device import autocast
 from fedper.models import initialise, split
 from fedper.randomness import seed_for
 from fedper.run import Run
-from fedper.samples import Samples
+from fedper.samples import DeviceSplit, Samples
 
 State = dict[str, Tensor]
 """Weights and BatchNorm buffers of some layers by name, as ``state_dict`` gives them."""
@@ -40,7 +42,7 @@ class Client:
     """One client: its data, and what never leaves it.
 
     personal: W_P_j and its BatchNorm buffers.  base_statistics: the base's BatchNorm buffers as
-    this client's last training left them; only evaluation with its "own" statistics reads them.
+    this client's last training left them, kept where evaluation uses a client's "own".
     """
 
     number: int
@@ -60,40 +62,72 @@ class Report:
     bytes_down: int
 
 
+class Update(NamedTuple):
+    """What comes of a client's training: W_B to send, the client with its new W_P_j, the loss.
+
+    train_loss: float64 [], a mean in nats, still on the device, so that nobody waits for it.
+    """
+
+    upload: Message
+    client: Client
+    train_loss: Tensor
+
+
 def server_round(
     model: nn.Sequential, base: State, clients: list[Client], round_: int, run: Run
 ) -> tuple[State, list[Client], list[Report]]:
-    """FEDPER-SERVER, one global round: every client trains from W_B; return the averaged W_B."""
+    """FEDPER-SERVER, one global round: every client trains from W_B; return the averaged W_B.
+
+    This plain loop, one client after another, is the definition of a round; what
+    :mod:`fedper.concurrent` does on a GPU must equal it.
+    """
+    download = Message(base)
+    updates = (client_update(model, download, client, round_, run) for client in clients)
+    return finish_round(download, updates)
+
+
+def finish_round(
+    download: Message, updates: Iterable[Update]
+) -> tuple[State, list[Client], list[Report]]:
+    """Average the bases of the updates as they arrive; report on each, in their order."""
     trained: list[Client] = []
-    reports: list[Report] = []
+    losses: list[Tensor] = []
+    bytes_up: list[int] = []
 
     def uploads() -> Iterator[Message]:
-        for client in clients:
-            download = Message(base)
-            upload, client, train_loss = client_update(model, download, client, round_, run)
+        for upload, client, train_loss in updates:
             trained.append(client)
-            reports.append(Report(client.number, train_loss, upload.n_bytes, download.n_bytes))
+            losses.append(train_loss)
+            bytes_up.append(upload.n_bytes)
             yield upload
 
-    return aggregate(uploads()), trained, reports
+    base = aggregate(uploads())
+    reports = [
+        Report(client.number, loss, sent, download.n_bytes)
+        for client, loss, sent in zip(trained, torch.stack(losses).tolist(), bytes_up, strict=True)
+    ]
+    return base, trained, reports
 
 
 def client_update(
     model: nn.Sequential, download: Message, client: Client, round_: int, run: Run
-) -> tuple[Message, Client, float]:
-    """FEDPER-CLIENT(j): SGD over (W_B, W_P_j) jointly; send only W_B.
-
-    Returns the message to the server, the client with its new W_P_j, and the training loss.
-    """
-    base, personal = load_layers(model, download.base, client, run)
-
-    generator = torch.Generator().manual_seed(seed_for(run.seed, "batches", round_, client.number))
+) -> Update:
+    """FEDPER-CLIENT(j): SGD over (W_B, W_P_j) jointly; send only W_B."""
+    load_layers(model, download.base, client, run)
+    generator = batch_generator(client, round_, run)
     train_loss = local_sgd(model, client.train, run.local_epochs, generator, run)
+    return update_of(model, client, train_loss, run)
 
+
+def update_of(model: nn.Sequential, client: Client, train_loss: Tensor, run: Run) -> Update:
+    """Copy out of ``model`` what the client sends, and what it keeps."""
+    base, personal = split(model, run.personalization_layers)
     upload = Message(snapshot(base), n_samples=len(client.train))
-    statistics = {name: upload.base[name] for name, _ in base.named_buffers()}
+    statistics = {}
+    if run.batchnorm_statistics == "own":
+        statistics = {name: upload.base[name] for name, _ in base.named_buffers()}
     client = replace(client, personal=snapshot(personal), base_statistics=statistics)
-    return upload, client, train_loss
+    return Update(upload, client, train_loss)
 
 
 def fine_tune_personal(
@@ -128,35 +162,64 @@ def load_layers(
 
 def local_sgd(
     model: nn.Module, samples: Samples, epochs: int, generator: torch.Generator, run: Run
-) -> float:
-    """Train ``model`` in place on shuffled batches; return the mean loss.
+) -> Tensor:
+    """Train ``model`` in place on shuffled batches; return the mean loss (float64 []).
 
-    Only parameters that require a gradient change. A last batch of a single sample is left out,
-    because BatchNorm cannot use it.
+    Only parameters that require a gradient change.
     """
     model.train()
-    optimiser = torch.optim.SGD(
+    optimiser = make_optimiser(model, run)
+    batches = draw_batches(samples, epochs, generator, run.batch_size)
+    total_loss = torch.zeros((), device=samples.rows.device)
+    for rows in batches:
+        total_loss += sgd_step(model, optimiser, samples.split, rows, run)
+    return total_loss.double() / sum(map(len, batches))
+
+
+def batch_generator(client: Client, round_: int, run: Run) -> torch.Generator:
+    """Seed the order of a client's batches in a round, whoever trained before it."""
+    return torch.Generator().manual_seed(seed_for(run.seed, "batches", round_, client.number))
+
+
+def draw_batches(
+    samples: Samples, epochs: int, generator: torch.Generator, batch_size: int
+) -> list[Tensor]:
+    """List the rows (int64 [B]) of each step; every epoch is shuffled anew.
+
+    They go to the device at once. A last batch of a single sample is left out, because BatchNorm
+    cannot use it.
+    """
+    n = len(samples)
+    order = torch.cat([torch.randperm(n, generator=generator) for _ in range(epochs)])
+    if samples.rows.is_cuda:
+        order = order.pin_memory()
+    rows = samples.rows[order.to(samples.rows.device, non_blocking=True)]
+    batches = (batch for epoch in rows.split(n) for batch in epoch.split(batch_size))
+    return [batch for batch in batches if len(batch) > 1]
+
+
+def make_optimiser(model: nn.Module, run: Run) -> torch.optim.SGD:
+    """Return SGD, its momentum at zero, over the parameters that require a gradient."""
+    return torch.optim.SGD(
         [parameter for parameter in model.parameters() if parameter.requires_grad],
         lr=run.learning_rate,
         momentum=run.momentum,
         weight_decay=run.weight_decay,
         fused=True,
     )
-    total_loss = torch.zeros((), device=samples.labels.device)
-    n_trained = 0
-    for _ in range(epochs):
-        order = torch.randperm(len(samples), generator=generator).to(samples.labels.device)
-        for index in order.split(run.batch_size):
-            if len(index) == 1:
-                continue
-            images, labels = samples.batch(index)
-            loss = cross_entropy(model(images), labels)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total_loss += loss.detach() * len(index)
-            n_trained += len(index)
-    return total_loss.item() / n_trained
+
+
+def sgd_step(
+    model: nn.Module, optimiser: torch.optim.SGD, split: DeviceSplit, rows: Tensor, run: Run
+) -> Tensor:
+    """Take one step on one batch; return its loss in nats, summed over the batch (float32 [])."""
+    images, labels = split.batch(rows)
+    with autocast(run, rows.device):
+        loss = cross_entropy(model(images), labels)
+    optimiser.zero_grad()
+    loss.backward()
+    optimiser.step()
+    return loss.detach() * len(rows)
 
 
 def aggregate(messages: Iterable[Message]) -> State:

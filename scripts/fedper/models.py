@@ -11,7 +11,8 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import linear
 from torchvision.models.resnet import BasicBlock
 from torchvision.ops import Conv2dNormActivation
 
@@ -70,6 +71,34 @@ MODELS: dict[str, Callable[[int, float, str], nn.Sequential]] = {
     "mobilenet_v1": mobilenet_v1,
     "resnet34": resnet34,
 }
+
+
+class SmallMapConv2d(nn.Conv2d):
+    """A convolution that is a matrix product where the map is so small that each output sees all.
+
+    On CIFAR's 32 x 32 pixels ResNet-34 ends in maps of 2 x 2 and 1 x 1, where most taps of a 3 x 3
+    kernel multiply padding. There the input pixel i meets the output pixel o at the tap
+    i - stride · o + padding; if the kernel has that tap for every pair, the weights are gathered
+    to a matrix, and nothing is multiplied by padding. The result is the convolution's up to
+    rounding; weights, their names and their initialisation are those of ``nn.Conv2d``. For square
+    maps, kernels, strides and paddings, without groups, dilation or bias.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve x: float [B, C, H, H]; return float [B, C', H', H']."""
+        kernel, stride, padding = self.kernel_size[0], self.stride[0], self.padding[0]
+        n_in = x.shape[-1]
+        n_out = (n_in + 2 * padding - kernel) // stride + 1
+        # the tap at which each output pixel, along one axis, meets the first input pixel
+        first = [padding - stride * o for o in range(n_out)]
+        if min(first) < 0 or max(first) + n_in > kernel:
+            return super().forward(x)
+        taps = torch.stack([self.weight[:, :, f : f + n_in] for f in first])
+        taps = torch.stack([taps[..., f : f + n_in] for f in first], dim=1)
+        # [H', W', C', C, H, W] -> [H' W' C', H W C], the order of pixels in channels-last memory
+        matrix = taps.permute(0, 1, 2, 4, 5, 3).reshape(n_out**2 * self.out_channels, -1)
+        outputs = linear(x.permute(0, 2, 3, 1).flatten(1), matrix)
+        return outputs.view(-1, n_out, n_out, self.out_channels).permute(0, 3, 1, 2)
 
 
 def split(model: nn.Sequential, personalization_layers: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -132,7 +161,10 @@ def _basic_block(n_in: int, n_out: int, stride: int) -> BasicBlock:
         shortcut = nn.Sequential(
             nn.Conv2d(n_in, n_out, kernel_size=1, stride=stride, bias=False), nn.BatchNorm2d(n_out)
         )
-    return BasicBlock(n_in, n_out, stride, shortcut)
+    block = BasicBlock(n_in, n_out, stride, shortcut)
+    block.conv1 = SmallMapConv2d(n_in, n_out, 3, stride, padding=1, bias=False)
+    block.conv2 = SmallMapConv2d(n_out, n_out, 3, padding=1, bias=False)
+    return block
 
 
 def _classifier(n_channels: int, n_classes: int) -> nn.Sequential:

@@ -7,6 +7,8 @@ import tokenize
 from pathlib import Path
 
 TRAINING_CODE = (
+    "checkpoint.py",
+    "concurrent.py",
     "data/dataset.py",
     "device.py",
     "errors.py",

@@ -10,7 +10,7 @@ import torch
 import torchvision
 
 from fedper.device import describe
-from fedper.files import write_text
+from fedper.files import remove_leftovers, write_text
 from fedper.provenance import CODE_SHA256
 from fedper.run import Run
 
@@ -26,16 +26,9 @@ HISTORY_COLUMNS = {
 }
 
 
-def write_run(
-    folder: Path,
-    run: Run,
-    history: pd.DataFrame,
-    timing: pd.DataFrame,
-    provenance: dict,
-    device: torch.device,
-) -> None:
-    """Write all three files into ``folder``, each atomically, run.json last."""
-    about = {
+def conditions(run: Run, provenance: dict, device: torch.device) -> dict:
+    """List all that a history depends on: settings, data, code, machine and versions."""
+    return {
         "run": asdict(run),
         "name": run.name,
         "data": provenance,
@@ -47,6 +40,14 @@ def write_run(
             "torchvision": torchvision.__version__,
         },
     }
+
+
+def write_run(folder: Path, about: dict, history: pd.DataFrame, timing: pd.DataFrame) -> None:
+    """Write all three files into ``folder``, each atomically, run.json last.
+
+    about: as :func:`conditions` gives it.
+    """
+    remove_leftovers(folder, "*")
     write_text(folder / "history.csv", history[list(HISTORY_COLUMNS)].to_csv(index=False))
     write_text(folder / "timing.csv", timing.to_csv(index=False))
     write_text(folder / "run.json", json.dumps(about, indent=2) + "\n")

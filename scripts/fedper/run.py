@@ -12,8 +12,9 @@ CHOICES = {
     "stem": ("imagenet", "cifar"),
     "base": ("full", "linear"),
     "batchnorm_statistics": ("reestimated", "averaged", "own"),
+    "precision": ("float32", "tf32", "bfloat16"),
 }
-"""The values that a named setting can have; see fedper.models and fedper.evaluate."""
+"""The values that a named setting can have; see fedper.models, fedper.evaluate, fedper.device."""
 
 N_LAYERS = {"mobilenet_v1": 13 + 2, "resnet34": 16 + 2}
 """Layers that K_P can count: stem, blocks, classifier. K_P = all of them is training alone.
@@ -48,6 +49,9 @@ class Run:
     batchnorm_statistics        see CHOICES and fedper.evaluate
     evaluation_batch_size       largest batch of a forward pass without gradients
     threads                     CPU threads; a result changes in its last bits with them
+    precision                   of convolutions and matrix products, see CHOICES; the weights and
+                                their updates are float32
+    deterministic               only algorithms that give the same bits each time (on CUDA)
     seed                        of partition, initialisation and batches
     """
 
@@ -72,6 +76,8 @@ class Run:
     batchnorm_statistics: str
     evaluation_batch_size: int
     threads: int
+    precision: str
+    deterministic: bool
     seed: int
 
     @property

@@ -23,10 +23,14 @@ rule train:
     params:
         settings=lambda w: RUNS[w.run].to_json(),
         device=config["compute"]["device"],
+        concurrent=config["compute"]["concurrent_clients"],
+        # outside the outputs, which Snakemake removes when a job is interrupted
+        checkpoints=lambda w: f"checkpoints/{config['scale']}/{w.run}",
         folder=lambda w, output: Path(output.history).parent,
         # a change in the code, though not in a comment, makes all runs stale
         code=CODE_SHA256,
     shell:
         "python {input.script} --run {params.settings:q} --data {input.data}"
         " --partition {input.partition} --device {params.device}"
+        " --concurrent-clients {params.concurrent} --checkpoints {params.checkpoints}"
         " --out {params.folder} 2>&1 | tee {log}"

@@ -1,0 +1,166 @@
+"""Where a run stands after a round, on disk, so that a killed run goes on from there.
+
+A checkpoint is one safetensors file, ``round-00012.safetensors``, written whole or not at all.
+The last two are kept: should the last be damaged, the run goes on from the one before. Seeds are
+keyed by (seed, round, client), so what follows does not depend on where a run was interrupted.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fedper.errors import InputError
+from fedper.federated import Client, State
+from fedper.files import atomic, remove_leftovers
+
+N_KEPT = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands after ``round`` rounds: all that the next one, and its history, rest on.
+
+    history: a row for each round and client so far.  timing: one for each round.
+    """
+
+    round: int
+    base: State
+    clients: list[Client]
+    history: list[dict]
+    timing: list[dict]
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from training the same run; raise InputError if one does already."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise InputError(
+            f"{folder}: another process trains this run; wait for it, or stop it"
+        ) from None
+
+
+def save(folder: Path, identity: dict, progress: Progress) -> None:
+    """Write a checkpoint, and remove all but the last N_KEPT.
+
+    identity: what the next rounds depend on besides (settings, code, data, machine); only a run
+    that has the same goes on from it. Raises InputError if the disk refuses it.
+    """
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in _tensors(progress).items()}
+    tensors["rows"] = _to_bytes({"history": progress.history, "timing": progress.timing})
+    metadata = {
+        "round": str(progress.round),
+        "identity": json.dumps(identity),
+        "sha256": _digest(tensors),
+    }
+    path = folder / f"round-{progress.round:05d}.safetensors"
+    with atomic(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata=metadata)
+        except SafetensorError as error:
+            raise InputError(f"{path}: cannot be written ({error}); make room") from error
+    for old in _newest_first(folder)[N_KEPT:]:
+        old.unlink()
+
+
+def load_latest(
+    folder: Path, identity: dict, start: Progress, show: Callable[[str], None]
+) -> Progress:
+    """Return where the run stands by its last sound checkpoint, or ``start`` if there is none.
+
+    ``show`` a line for each checkpoint that is damaged. Raises InputError if a checkpoint is of
+    other settings, code, data or another machine.
+    """
+    remove_leftovers(folder, "*.safetensors")
+    for path in _newest_first(folder):
+        try:
+            metadata, tensors = _read(path)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            show(f"{path}: damaged ({error}), not used; going on from the round before")
+            continue
+        _check(path, json.loads(metadata["identity"]), identity)
+        return _progress(int(metadata["round"]), tensors, start)
+    return start
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("round-*.safetensors"), reverse=True)
+
+
+def _tensors(progress: Progress) -> dict[str, Tensor]:
+    tensors = {f"base/{name}": tensor for name, tensor in progress.base.items()}
+    for client in progress.clients:
+        for part in ("personal", "base_statistics"):
+            state = getattr(client, part)
+            tensors |= {f"{part}/{client.number}/{name}": state[name] for name in state}
+    return tensors
+
+
+def _progress(round_: int, tensors: dict[str, Tensor], start: Progress) -> Progress:
+    device = start.clients[0].train.rows.device
+
+    def part(prefix: str) -> State:
+        return {
+            name.removeprefix(prefix): tensor.to(device)
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+
+    clients = [
+        replace(
+            client,
+            personal=part(f"personal/{client.number}/"),
+            base_statistics=part(f"base_statistics/{client.number}/"),
+        )
+        for client in start.clients
+    ]
+    rows = json.loads(tensors["rows"].numpy().tobytes())
+    return Progress(round_, part("base/"), clients, rows["history"], rows["timing"])
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if _digest(tensors) != metadata["sha256"]:
+        raise ValueError("its content is not what was written")
+    return metadata, tensors
+
+
+def _check(path: Path, theirs: dict, ours: dict) -> None:
+    for key, value in ours.items():
+        if theirs.get(key) != value:
+            raise InputError(
+                f"{path}: of another {key} ({_short(theirs.get(key))}) than this run's "
+                f"({_short(value)}); bring that back to go on, or remove {path.parent} "
+                "to start again"
+            )
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _to_bytes(value: object) -> Tensor:
+    return torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())
+        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,160 @@
+"""A round on a GPU: many clients train at the same time, each as a CUDA graph on its own stream.
+
+One client's kernels are too small to fill a large GPU, and starting them one by one takes longer
+than running them. So a few slots, each with a model of its own, record one step of SGD as a CUDA
+graph for each size of batch, and replay it; slots take turns in launching, and their kernels
+overlap. Clients go through the slots in waves, so memory does not grow with their number.
+
+A slot runs the kernels of :func:`fedper.federated.sgd_step` on the batches of
+:func:`fedper.federated.client_update`, and the bases are summed in the clients' order, so a round
+equals :func:`fedper.federated.server_round`. On a CPU, where there is nothing to record, a slot
+calls the step itself; that is for tests.
+"""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from fedper.federated import (
+    Client,
+    Message,
+    Report,
+    State,
+    Update,
+    batch_generator,
+    draw_batches,
+    finish_round,
+    load_layers,
+    make_optimiser,
+    sgd_step,
+    update_of,
+)
+from fedper.run import Run
+from fedper.samples import DeviceSplit
+
+WARM_UP_STEPS = 3
+"""Steps before a recording, in which libraries choose their kernels (PyTorch's CUDA notes)."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One of the places in which clients train at the same time; all of it is used in place.
+
+    stream: of the GPU, or None on a CPU.  rows: int64 [B] by B, the batch that the next step of
+    this size reads.  steps: what takes that step, by B.  total_loss: float32 [], their sum.
+    """
+
+    model: nn.Sequential
+    optimiser: torch.optim.SGD
+    stream: torch.cuda.Stream | None
+    rows: dict[int, Tensor]
+    steps: dict[int, Callable[[], None]]
+    total_loss: Tensor
+
+
+def make_slots(model: nn.Sequential, clients: list[Client], run: Run, n_slots: int) -> list[Slot]:
+    """Copy ``model`` into at most ``n_slots`` slots, and record the steps that clients will take.
+
+    The clients' training samples must share one split.
+    """
+    sizes = {
+        size
+        for n in {len(client.train) for client in clients}
+        for size in (min(n, run.batch_size), n % run.batch_size)
+        if size > 1
+    }
+    split = clients[0].train.split
+    n_slots = min(n_slots, len(clients))
+    return [make_slot(deepcopy(model), split, sizes, run) for _ in range(n_slots)]
+
+
+def make_slot(model: nn.Sequential, split: DeviceSplit, sizes: set[int], run: Run) -> Slot:
+    """Make a slot out of ``model``, with a step for each size of batch."""
+    device = split.labels.device
+    model.train()
+    slot = Slot(
+        model=model,
+        optimiser=make_optimiser(model, run),
+        stream=torch.cuda.Stream(device) if device.type == "cuda" else None,
+        rows={size: torch.zeros(size, dtype=torch.int64, device=device) for size in sizes},
+        steps={},
+        total_loss=torch.zeros((), device=device),
+    )
+
+    def step(size: int) -> None:
+        slot.total_loss.add_(sgd_step(model, slot.optimiser, split, slot.rows[size], run))
+
+    for size in sorted(sizes, reverse=True):
+        slot.steps[size] = record(partial(step, size), slot.stream)
+    return slot
+
+
+def record(step: Callable[[], None], stream: torch.cuda.Stream | None) -> Callable[[], None]:
+    """Turn ``step`` into the replay of a CUDA graph of its kernels; on a CPU, leave it as it is."""
+    if stream is None:
+        return step
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(WARM_UP_STEPS):
+            step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream):
+        step()
+    return graph.replay
+
+
+def concurrent_round(
+    slots: list[Slot], base: State, clients: list[Client], round_: int, run: Run
+) -> tuple[State, list[Client], list[Report]]:
+    """Do what :func:`fedper.federated.server_round` does, ``len(slots)`` clients at a time."""
+    download = Message(base)
+
+    def updates() -> Iterator[Update]:
+        for first in range(0, len(clients), len(slots)):
+            wave = clients[first : first + len(slots)]
+            yield from train_wave(slots[: len(wave)], wave, download, round_, run)
+
+    return finish_round(download, updates())
+
+
+def train_wave(
+    slots: list[Slot], clients: list[Client], download: Message, round_: int, run: Run
+) -> Iterator[Update]:
+    """FEDPER-CLIENT(j) in every slot, one client in each; yield what comes of them in order."""
+    batches: list[list[Tensor]] = []
+    for slot, client in zip(slots, clients, strict=True):
+        load_layers(slot.model, download.base, client, run)
+        forget(slot)
+        generator = batch_generator(client, round_, run)
+        batches.append(draw_batches(client.train, run.local_epochs, generator, run.batch_size))
+        if slot.stream:
+            slot.stream.wait_stream(torch.cuda.current_stream())
+    for step in range(max(map(len, batches))):
+        for slot, rows in zip(slots, batches, strict=True):
+            if step < len(rows):
+                take_step(slot, rows[step])
+    for slot in slots:
+        if slot.stream:
+            torch.cuda.current_stream().wait_stream(slot.stream)
+    for slot, client, rows in zip(slots, clients, batches, strict=True):
+        yield update_of(slot.model, client, slot.total_loss.double() / sum(map(len, rows)), run)
+
+
+def forget(slot: Slot) -> None:
+    """Set to zero what the slot's last client left: momentum and the sum of losses."""
+    slot.total_loss.zero_()
+    for state in slot.optimiser.state.values():
+        if state.get("momentum_buffer") is not None:
+            state["momentum_buffer"].zero_()
+
+
+def take_step(slot: Slot, rows: Tensor) -> None:
+    """Take one step of SGD on the batch ``rows`` (int64 [B]), without waiting for it."""
+    with torch.cuda.stream(slot.stream):
+        slot.rows[len(rows)].copy_(rows)
+        slot.steps[len(rows)]()

@@ -1,0 +1,131 @@
+"""Clients that train at the same time: what they do must be what the plain loop does.
+
+On a CPU a slot calls the step that it would record on a GPU, so waves, resetting and bookkeeping
+are tested everywhere; a CUDA device tests the recording too.
+"""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from conftest import SMALL, start
+from fedper.concurrent import concurrent_round, make_slots
+from fedper.federated import server_round
+from fedper.partition import draw_partition
+from fedper.run import N_LAYERS
+from fedper.simulate import simulate
+
+SIZES = (10, 6, 15, 9, 5)
+
+
+def assert_equal(one, other):
+    base, clients, reports = one
+    assert reports == other[2]
+    assert all(math.isfinite(report.train_loss) for report in reports)
+    states = [(base, other[0])]
+    for client, same in zip(clients, other[1], strict=True):
+        assert client.number == same.number
+        states += [
+            (client.personal, same.personal), (client.base_statistics, same.base_statistics)
+        ]  # fmt: skip
+    for state, expected in states:
+        assert state.keys() == expected.keys()
+        for name in expected:
+            assert torch.equal(state[name], expected[name]), name
+
+
+@pytest.mark.parametrize("n_slots", [1, 2, 3, 8])
+@pytest.mark.parametrize("model_name", N_LAYERS)
+@pytest.mark.parametrize("k_p", [0, 2])
+def test_a_round_in_slots_is_the_plain_round_bit_for_bit(make_run, n_slots, model_name, k_p):
+    run = make_run(
+        personalization_layers=k_p,
+        model=model_name,
+        batchnorm_statistics="own",
+        width=0.25,
+    )
+    model, base, clients = start(run, SIZES)
+    clients = in_one_split(clients)
+    plain = concurrent = (base, clients, [])
+    slots = make_slots(model, clients, run, n_slots)
+    for round_ in (1, 2):
+        plain = server_round(model, *plain[:2], round_, run)
+        concurrent = concurrent_round(slots, *concurrent[:2], round_, run)
+        assert_equal(concurrent, plain)
+
+
+def test_without_momentum_too(make_run):
+    run = make_run(momentum=0.0)
+    model, base, clients = start(run, SIZES)
+    clients = in_one_split(clients)
+    slots = make_slots(model, clients, run, 2)
+    assert_equal(
+        concurrent_round(slots, base, clients, 1, run), server_round(model, base, clients, 1, run)
+    )
+
+
+def test_slots_are_no_more_than_clients_and_know_all_sizes_of_batches(make_run):
+    run = make_run(batch_size=4)
+    model, _, clients = start(run, (10, 7, 9, 3))
+    slots = make_slots(model, in_one_split(clients), run, 9)
+    assert len(slots) == 4
+    # 10 = 4 + 4 + 2, 7 = 4 + 3, 9 = 4 + 4 + (1, left out), 3
+    assert all(slot.steps.keys() == {4, 3, 2} for slot in slots)
+
+
+def in_one_split(clients):
+    """Move the clients' training samples into one split, as those of a data set are."""
+    splits = [client.train.split for client in clients]
+    whole = replace(
+        splits[0],
+        images=torch.cat([split.images for split in splits]),
+        labels=torch.cat([split.labels for split in splits]),
+    )
+    first, moved = 0, []
+    for client in clients:
+        n = len(client.train)
+        rows = torch.arange(first, first + n)
+        moved.append(replace(client, train=replace(client.train, split=whole, rows=rows)))
+        first += n
+    return moved
+
+
+@pytest.fixture
+def partition(small_dataset):
+    train, test = small_dataset.train.labels, small_dataset.test.labels
+    return draw_partition(train, test, 10, 5, 4, 20, 20, 0)
+
+
+needs_cuda = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="this machine has no CUDA device"
+)
+
+
+@needs_cuda
+@pytest.mark.parametrize("n_slots", [2, 5])
+@pytest.mark.parametrize("model_name", N_LAYERS)
+def test_cuda_graphs_give_the_history_of_the_plain_loop(
+    small_dataset, partition, n_slots, model_name
+):
+    run = replace(SMALL, model=model_name, learning_rate=0.001)
+    histories = [
+        simulate(run, small_dataset, partition, torch.device("cuda"), print, n)[0]
+        for n in (1, n_slots, n_slots)
+    ]
+    assert histories[1].equals(histories[2])
+    columns = ["train_loss", "test_loss"]
+    torch.testing.assert_close(
+        torch.tensor(histories[1][columns].to_numpy()),
+        torch.tensor(histories[0][columns].to_numpy()),
+        rtol=1e-3,
+        atol=0,
+    )
+
+
+@needs_cuda
+@pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"deterministic": False}])
+def test_the_fast_settings_run_on_cuda(small_dataset, partition, changes):
+    run = replace(SMALL, learning_rate=0.001, **changes)
+    history, _ = simulate(run, small_dataset, partition, torch.device("cuda"), print, 5)
+    assert history["train_loss"].between(0.5, 4).all()
