@@ -25,7 +25,7 @@ from fedper.files import write_text
 from fedper.models import MODELS
 from fedper.randomness import seed_for
 from fedper.run import Run
-from fedper.samples import Samples
+from fedper.samples import DeviceSplit, Samples
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -35,20 +35,26 @@ RUN = Run(
     personalization_layers=2, rounds=1, local_epochs=4, personal_finetune_epochs=0,
     evaluation_finetune_epochs=0, batch_size=128, learning_rate=0.01,
     momentum=0.9, weight_decay=0.0, batchnorm_statistics="reestimated",
-    evaluation_batch_size=500, threads=1, seed=0,
+    evaluation_batch_size=500, threads=1, precision="float32", deterministic=True, seed=0,
 )  # fmt: skip
 
 
-def random_samples(n: int, seed: int, device: torch.device) -> Samples:
+def random_split(n: int, seed: int, device: torch.device) -> DeviceSplit:
     """Draw n random images of CIFAR's size, with labels 0 … 9."""
     generator = torch.Generator().manual_seed(seed)
-    images = torch.randint(0, 256, (n, 3, 32, 32), dtype=torch.uint8, generator=generator)
-    return Samples(
-        images=images.to(device, memory_format=torch.channels_last),
+    images = torch.randint(0, 256, (n, 32, 32, 3), dtype=torch.uint8, generator=generator)
+    return DeviceSplit(
+        images=images.to(device),
         labels=torch.randint(0, 10, (n,), generator=generator).to(device),
         mean=torch.full((1, 3, 1, 1), 0.5, device=device),
         sd=torch.full((1, 3, 1, 1), 0.25, device=device),
     )
+
+
+def deal(split: DeviceSplit, n_clients: int) -> list[Samples]:
+    """Give every client the same number of samples of a split."""
+    rows = torch.arange(len(split.labels), device=split.labels.device)
+    return [Samples(split, part) for part in rows.view(n_clients, -1)]
 
 
 def plain_loop(model: nn.Module, clients: list[Client], run: Run) -> None:
@@ -62,14 +68,14 @@ def plain_loop(model: nn.Module, clients: list[Client], run: Run) -> None:
         )
         key = seed_for(run.seed, "batches", 1, client.number)  # the batches of the engine
         generator = torch.Generator().manual_seed(key)
-        data = client.train
+        data = client.train.split
         for _ in range(run.local_epochs):
-            order = torch.randperm(len(data), generator=generator).to(data.labels.device)
-            for index in order.split(run.batch_size):
-                images = data.images[index].float().div_(255).sub_(data.mean).div_(data.sd)
+            order = torch.randperm(len(client.train), generator=generator).to(data.labels.device)
+            for index in client.train.rows[order].split(run.batch_size):
+                images = data.images[index].permute(0, 3, 1, 2).float().div_(255)
+                images = images.sub_(data.mean).div_(data.sd).contiguous(memory_format=layout)
                 optimiser.zero_grad()
-                outputs = model(images.contiguous(memory_format=layout))
-                cross_entropy(outputs, data.labels[index]).backward()
+                cross_entropy(model(images), data.labels[index]).backward()
                 optimiser.step()
 
 
@@ -90,13 +96,10 @@ def set_up(
     """Make a model, its initial base, and clients with ``n_images`` random images each."""
     model = MODELS[run.model](10, run.width, run.stem).to(memory_format=torch.channels_last)
     base = initial_base(model, run)
+    train = deal(random_split(n_images * run.n_clients, 0, device), run.n_clients)
+    test = deal(random_split(n_images // 2 * run.n_clients, 1, device), run.n_clients)
     clients = [
-        Client(
-            number,
-            train=random_samples(n_images, number, device),
-            test=random_samples(n_images // 2, 1000 + number, device),
-            personal=initial_personal(model, run, number),
-        )
+        Client(number, train[number], test[number], initial_personal(model, run, number))
         for number in range(run.n_clients)
     ]
     return model.to(device), base, clients
@@ -142,10 +145,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON file to write (default: only print)")
     arguments = parser.parse_args()
 
-    device = set_up_device(arguments.device, arguments.threads)
     run = replace(
         RUN, width=arguments.width, n_clients=arguments.clients, threads=arguments.threads
     )
+    device = set_up_device(arguments.device, run)
     result = {
         "device": describe(device),
         "torch": torch.__version__,

@@ -4,8 +4,11 @@ import pytest
 import torch
 import torchvision
 from conftest import build
-from fedper.models import MODELS, initialise, mobilenet_v1, resnet34, split
+from fedper.models import MODELS, SmallMapConv2d, initialise, mobilenet_v1, resnet34, split
 from fedper.run import N_LAYERS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import conv2d
 
 
 def n_parameters(model: torch.nn.Module) -> int:
@@ -36,6 +39,47 @@ def test_resnet34_computes_what_torchvision_computes():
         images = torch.randn(2, 3, 64, 64)
         for mode in (True, False):
             torch.testing.assert_close(ours.train(mode)(images), theirs.train(mode)(images))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    size=st.integers(1, 6),
+    kernel=st.sampled_from([1, 2, 3, 5]),
+    stride=st.sampled_from([1, 2, 3]),
+    padding=st.integers(0, 2),
+)
+def test_a_convolution_of_small_maps_is_a_convolution(size, kernel, stride, padding):
+    if size + 2 * padding < kernel:
+        return
+    torch.manual_seed(size)
+    layer = SmallMapConv2d(3, 4, kernel, stride, padding, bias=False).double()
+    images = torch.randn(2, 3, size, size, dtype=torch.float64, requires_grad=True)
+    ours = layer(images)
+    theirs = conv2d(images, layer.weight, None, stride, padding)
+    upstream = torch.randn_like(theirs)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
+    wanted = (images, layer.weight)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, wanted, upstream),
+        torch.autograd.grad(theirs, wanted, upstream),
+        rtol=0,
+        atol=1e-12,
+    )
+
+
+def test_resnet34_multiplies_no_padding_in_its_last_maps(monkeypatch):
+    """At 32 px the last two stages see maps of 2 x 2 and 1 x 1, but for the way into them."""
+    seen = []
+    convolve = torch.nn.Conv2d.forward
+
+    def spy(self, x):
+        if self.kernel_size == (3, 3):
+            seen.append(x.shape[-1])
+        return convolve(self, x)
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", spy)
+    resnet34(10, 0.125, "imagenet").eval()(torch.randn(1, 3, 32, 32))
+    assert sorted(set(seen)) == [4, 8]
 
 
 def test_mobilenet_v1_has_the_layers_of_howard_et_al_table_1():

@@ -1,0 +1,175 @@
+"""A run that was interrupted goes on as if it had not been, or says in one line why it cannot."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import fedper.simulate as simulation
+import pytest
+import torch
+from conftest import REPOSITORY, SMALL
+from fedper.checkpoint import locked
+from fedper.errors import InputError
+from fedper.files import PREFIX
+from fedper.partition import draw_partition
+from fedper.run import N_LAYERS
+from fedper.simulate import simulate
+
+sys.path.insert(0, str(REPOSITORY / "benchmarks"))
+import kill_and_resume
+
+RUN = replace(SMALL, rounds=4)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def play(small_dataset, tmp_path):
+    """Return a function that simulates a run with its checkpoints, and can be stopped by a line."""
+    train, test = small_dataset.train.labels, small_dataset.test.labels
+
+    def played(run=RUN, stop_at="never", seed=0, folder=tmp_path / "checkpoints", data=None):
+        lines = []
+
+        def show(line):
+            lines.append(line)
+            if stop_at in line:
+                raise KeyboardInterrupt
+
+        partition = draw_partition(train, test, 10, 5, 4, 20, 20, seed)
+        data = data or small_dataset
+        try:
+            history, _ = simulate(run, data, partition, CPU, show, checkpoints=folder)
+        except KeyboardInterrupt:
+            history = None
+        return history, lines
+
+    return played
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir() if path.suffix == ".safetensors")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"personalization_layers": 0},
+        {"personalization_layers": N_LAYERS["mobilenet_v1"]},
+        {"batchnorm_statistics": "own"},
+        {"personal_finetune_epochs": 1},
+        {"evaluation_finetune_epochs": 1, "personalization_layers": 0},
+        {"base": "linear"},
+    ],
+    ids=lambda changes: ", ".join(map(str, changes.values())) or "plain",
+)
+def test_an_interrupted_run_ends_with_the_same_bytes(play, tmp_path, changes):
+    run = replace(RUN, **changes)
+    whole, _ = play(run, folder=None)
+    assert play(run, stop_at="round 4/4")[0] is None  # the line comes before the checkpoint
+    assert files(tmp_path / "checkpoints") == ["round-00002.safetensors", "round-00003.safetensors"]
+    resumed, lines = play(run)
+    assert [line.split(", ")[0].split(": ")[1] for line in lines] == ["round 4/4"]
+    assert resumed.to_csv() == whole.to_csv()
+
+
+def damage(path):
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+
+
+def truncate(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("spoil", [damage, truncate, lambda path: path.write_bytes(b"")])
+def test_a_damaged_checkpoint_is_named_and_the_round_before_is_used(play, tmp_path, spoil):
+    whole, _ = play(folder=None)
+    play(stop_at="round 4/4")
+    last = tmp_path / "checkpoints/round-00003.safetensors"
+    spoil(last)
+    resumed, lines = play()
+    assert lines[0].startswith(f"{last}: damaged (")
+    assert lines[0].endswith("not used; going on from the round before")
+    assert "round 3/4" in lines[1]
+    assert resumed.to_csv() == whole.to_csv()
+
+
+def test_with_all_checkpoints_damaged_the_run_starts_again(play, tmp_path):
+    whole, _ = play(folder=None)
+    play(stop_at="round 4/4")
+    for path in (tmp_path / "checkpoints").glob("*.safetensors"):
+        damage(path)
+    resumed, lines = play()
+    assert sum("damaged" in line for line in lines) == 2
+    assert "round 1/4" in lines[2]
+    assert resumed.to_csv() == whole.to_csv()
+
+
+def test_a_checkpoint_of_another_configuration_is_refused_and_stays(play, tmp_path):
+    play(stop_at="round 3/4")
+    before = files(tmp_path / "checkpoints")
+    with pytest.raises(InputError, match=r"round-00002.safetensors: of another run .*start again"):
+        play(replace(RUN, learning_rate=0.01))
+    assert files(tmp_path / "checkpoints") == before
+
+
+def test_a_checkpoint_of_other_code_data_or_machine_is_refused(
+    play, tmp_path, monkeypatch, small_dataset
+):
+    play(stop_at="round 3/4")
+    with pytest.raises(InputError, match="of another data"):
+        play(data=replace(small_dataset, provenance={"source": "another"}))
+    conditions = simulation.conditions
+    for key in ("code_sha256", "device", "versions"):
+        monkeypatch.setattr(
+            simulation, "conditions", lambda *a, key=key: {**conditions(*a), key: "other"}
+        )
+        with pytest.raises(InputError, match=f"of another {key}"):
+            play()
+    monkeypatch.setattr(simulation, "conditions", conditions)
+    monkeypatch.setattr(simulation, "asdict", lambda partition: {"clients": "others"})
+    with pytest.raises(InputError, match="of another partition"):
+        play()
+
+
+def test_two_processes_do_not_train_the_same_run(play, tmp_path):
+    with (
+        locked(tmp_path / "checkpoints"),
+        pytest.raises(InputError, match="checkpoints: another process trains this run"),
+    ):
+        play()
+
+
+def test_what_a_killed_writer_left_is_removed(play, tmp_path):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    (folder / f"{PREFIX}abc.safetensors").write_text("half")
+    play()
+    assert files(folder) == ["round-00003.safetensors", "round-00004.safetensors"]
+
+
+def test_a_run_that_diverges_stops_at_once_and_keeps_its_history(play):
+    history, lines = play(replace(RUN, learning_rate=1e6), folder=None)
+    ended = history["round"].max()
+    assert ended < RUN.rounds
+    losses = history.set_index("round")[["train_loss", "test_loss"]]
+    assert losses.loc[ended].isna().to_numpy().any() or (losses.loc[ended] == float("inf")).any()
+    assert len(losses.loc[ended]) == RUN.n_clients
+    assert f"diverged in round {ended}: " in lines[-1]
+    assert "of client " in lines[-1]
+    assert "with learning rate 1e+06; stopped" in lines[-1]
+
+
+def test_runs_that_are_killed_end_with_the_same_bytes(tmp_path):
+    kinds = ["FedPer", "FedAvg, fine-tuned"]
+    kills = kill_and_resume.measure(tmp_path, kinds, n_kills=2, seed=1, jobs=2)
+    assert [kill["kind"] for kill in kills] == kinds
+    for kill in kills:
+        assert kill["resumed"], kill
+        assert kill["identical"], kill
+        assert not kill["left_behind"], kill
+    listed = subprocess.run(["ls", "-A", tmp_path], capture_output=True, text=True, check=True)
+    assert "-checkpoints" not in listed.stdout
