@@ -1,9 +1,13 @@
 """Images trained per second by a federated round, against a plain PyTorch loop.
 
 Both train the same model on the same batches, in one process, taking turns, so a slow moment of
-the machine hits both. The loop knows nothing of federation: no messages, no aggregation. The
-round is the engine's: every client receives the base, trains, sends it, and the server averages.
-Evaluation, which the loop does not have, is timed apart.
+the machine hits both. The loop knows nothing of federation: no messages, no aggregation; it is
+measured in both of PyTorch's memory layouts, and with ``nn.Conv2d`` throughout where the model has
+convolutions of its own. The round is the engine's: every client receives the base, trains, sends
+it, and the server averages. Evaluation, which the loop does not have, is timed apart.
+
+Two cores can be used by one process of two threads or by two processes of one thread each; both
+are measured, one after the other.
 
     python benchmarks/round_vs_loop.py --out results/benchmarks/round_vs_loop.json
 """
@@ -11,10 +15,13 @@ Evaluation, which the loop does not have, is timed apart.
 import argparse
 import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,7 +29,7 @@ from fedper.device import describe, set_up_device
 from fedper.evaluate import evaluate_round
 from fedper.federated import Client, State, initial_base, initial_personal, server_round
 from fedper.files import write_text
-from fedper.models import MODELS
+from fedper.models import MODELS, SmallMapConv2d
 from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.samples import DeviceSplit, Samples
@@ -105,15 +112,25 @@ def set_up(
     return model.to(device), base, clients
 
 
+def with_plain_convolutions(model: nn.Sequential) -> nn.Sequential:
+    """Let every convolution of ``model`` be computed as PyTorch does."""
+    for module in model.modules():
+        if isinstance(module, SmallMapConv2d):
+            module.__class__ = nn.Conv2d
+    return model
+
+
 def measure(run: Run, n_images: int, repeats: int, device: torch.device) -> dict:
     """Compare both for one model; speeds are images per second, the ratio a median of pairs."""
     model, base, clients = set_up(run, n_images, device)
-    loops = {"channels_last": deepcopy(model), "contiguous_format": deepcopy(model)}
-    loops["contiguous_format"].to(memory_format=torch.contiguous_format)
-    turn = {
-        "channels_last": lambda: plain_loop(loops["channels_last"], clients, run),
+    loops = {
+        "channels_last": deepcopy(model),
+        "contiguous_format": deepcopy(model).to(memory_format=torch.contiguous_format),
+        "nn_conv2d": with_plain_convolutions(deepcopy(model)),
+    }
+    turn: dict[str, Callable[[], object]] = {
         "round": lambda: server_round(model, base, clients, 1, run),
-        "contiguous_format": lambda: plain_loop(loops["contiguous_format"], clients, run),
+        **{name: partial(plain_loop, loop, clients, run) for name, loop in loops.items()},
         "evaluation": lambda: evaluate_round(model, base, clients, 1, run),
     }
     turns = [{key: seconds(work, device) for key, work in turn.items()} for _ in range(repeats + 1)]
@@ -133,6 +150,59 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device) -> dict
     }
 
 
+def measure_here(arguments: argparse.Namespace) -> list[dict]:
+    """Measure both models in this process."""
+    run = replace(
+        RUN, width=arguments.width, n_clients=arguments.clients, threads=arguments.threads
+    )
+    device = set_up_device(arguments.device, run)
+    return [
+        measure(replace(run, model=name), arguments.images, arguments.repeats, device)
+        for name in MODELS
+    ]
+
+
+def measure_beside_each_other(n_processes: int, threads: int, arguments: list[str]) -> list[dict]:
+    """Measure in processes that run at the same time; speeds are their sums, ratios the means."""
+    command = [sys.executable, __file__, *arguments, "--threads", str(threads), "--here"]
+    processes = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(n_processes)
+    ]
+    results = [json.loads(process.communicate()[0]) for process in processes]
+    together = []
+    for parts in zip(*results, strict=True):
+        loops = parts[0]["loop_images_per_s"]
+        together.append(
+            {
+                "model": parts[0]["model"],
+                "processes": n_processes,
+                "threads": threads,
+                "round_images_per_s": round(sum(part["round_images_per_s"] for part in parts), 1),
+                "loop_images_per_s": {
+                    name: round(sum(part["loop_images_per_s"][name] for part in parts), 1)
+                    for name in loops
+                },
+                "round_over_fastest_loop": round(
+                    statistics.mean(part["round_over_fastest_loop"] for part in parts), 3
+                ),
+                "evaluation_over_training": round(
+                    statistics.mean(part["evaluation_over_training"] for part in parts), 3
+                ),
+            }
+        )
+    return together
+
+
+def best_over_best(rows: list[dict]) -> dict[str, float]:
+    """Divide, for each model, the engine's best speed by the best of any plain loop."""
+    ratios = {}
+    for model in MODELS:
+        mine = [row for row in rows if row["model"] == model]
+        loops = [speed for row in mine for speed in row["loop_images_per_s"].values()]
+        ratios[model] = round(max(row["round_images_per_s"] for row in mine) / max(loops), 3)
+    return ratios
+
+
 def main() -> None:
     """Read the command line, measure both models, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -142,27 +212,31 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--here", action="store_true", help="only this process, with --threads")
     parser.add_argument("--out", type=Path, help="JSON file to write (default: only print)")
     arguments = parser.parse_args()
+    if arguments.here:
+        print(json.dumps(measure_here(arguments)))
+        return
 
-    run = replace(
-        RUN, width=arguments.width, n_clients=arguments.clients, threads=arguments.threads
-    )
-    device = set_up_device(arguments.device, run)
+    given = ("width", "clients", "images", "repeats", "device")
+    passed = [word for name in given for word in (f"--{name}", str(getattr(arguments, name)))]
+    rows = [
+        row
+        for processes, threads in ((1, 1), (1, 2), (2, 1))
+        for row in measure_beside_each_other(processes, threads, passed)
+    ]
     result = {
-        "device": describe(device),
+        "device": describe(set_up_device(arguments.device, RUN)),
         "torch": torch.__version__,
-        "threads": arguments.threads,
         "width": arguments.width,
         "clients": arguments.clients,
         "images_per_client": arguments.images,
         "local_epochs": RUN.local_epochs,
         "batch_size": RUN.batch_size,
         "repeats": arguments.repeats,
-        "models": [
-            measure(replace(run, model=name), arguments.images, arguments.repeats, device)
-            for name in MODELS
-        ],
+        "best_round_over_best_loop": best_over_best(rows),
+        "rows": rows,
     }
     text = json.dumps(result, indent=2)
     print(text)

@@ -4,14 +4,19 @@ import io
 import json
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import numpy as np
 import torch
+import yaml
 from conftest import REPOSITORY, RUN
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
+import gpu
 import prepare_data
 import round_vs_loop
+import scaling
 from fedper.data.photos import decode_photos, open_photos
 from fedper.federated import Message, client_update
 from PIL import Image
@@ -20,7 +25,7 @@ from PIL import Image
 def test_the_plain_loop_trains_on_the_batches_of_the_engine_and_ends_with_its_weights():
     run = round_vs_loop.replace(RUN, n_clients=1, personalization_layers=0, weight_decay=0.0)
     model, base, (client,) = round_vs_loop.set_up(run, 10, torch.device("cpu"))
-    upload, _, _ = client_update(model, Message(base), client, 1, run)
+    upload = client_update(model, Message(base), client, 1, run).upload
     plain, _, _ = round_vs_loop.set_up(run, 10, torch.device("cpu"))
     plain.load_state_dict(base)
     round_vs_loop.plain_loop(plain, [client], run)
@@ -35,8 +40,12 @@ def test_the_benchmark_writes_a_ratio_for_both_models(tmp_path):
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     result = json.loads((tmp_path / "result.json").read_text())
-    assert [model["model"] for model in result["models"]] == ["mobilenet_v1", "resnet34"]
-    assert all(model["round_over_fastest_loop"] > 0 for model in result["models"])
+    ways = [(row["model"], row["processes"], row["threads"]) for row in result["rows"]]
+    assert ways == [
+        (model, *way) for way in ((1, 1), (1, 2), (2, 1)) for model in ("mobilenet_v1", "resnet34")
+    ]
+    assert all(row["round_over_fastest_loop"] > 0 for row in result["rows"])
+    assert result["best_round_over_best_loop"].keys() == {"mobilenet_v1", "resnet34"}
 
 
 def test_the_benchmark_of_the_reader_decodes_what_the_bare_loop_decodes(tmp_path):
@@ -48,3 +57,56 @@ def test_the_benchmark_of_the_reader_decodes_what_the_bare_loop_decodes(tmp_path
     assert np.array_equal(images, np.stack([np.asarray(i).transpose(2, 0, 1) for i in expected]))
     result = prepare_data.measure_photos(4, (64, 48), turns=1, n_threads=2)
     assert result["ratio"] > 0
+
+
+def test_scaling_measures_clients_and_shares():
+    settings = {"width": 0.0625, "n_clients": 3, "images": 4, "batch_size": 2}
+    result = scaling.measure_clients(dict(settings))
+    assert result["images_per_s"] > 0
+    assert (result["clients"], result["images_per_client"]) == (3, 4)
+    assert result["peak_mib"] > 50
+    shares = scaling.measure_shares({"width": 0.0625, "local_epochs": 1})
+    parts = ("training_s", "aggregation_s", "evaluation_s", "checkpoints_s")
+    assert all(shares[part] > 0 for part in parts)
+    assert shares["training_s"] > shares["aggregation_s"]
+
+
+def test_plain_convolutions_are_pytorch_s():
+    model, _, _ = round_vs_loop.set_up(
+        replace(round_vs_loop.RUN, model="resnet34", width=0.0625), 2, torch.device("cpu")
+    )
+    plain = round_vs_loop.with_plain_convolutions(model)
+    assert {type(m) for m in plain.modules() if isinstance(m, torch.nn.Conv2d)} == {torch.nn.Conv2d}
+
+
+def test_on_a_gpu_the_first_runs_are_figure_2_with_seed_0():
+    config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
+    runs = gpu.runs_in_order(config)
+    assert len({run.name for run in runs}) == len(runs) == 108
+    assert {run.dataset for run in runs} == {"cifar10", "cifar100"}
+    assert [run.seed for run in runs] == [0] * 36 + [1] * 36 + [2] * 36
+    first = runs[:12]  # Figure 2: two models, three k, FedAvg and FedPer
+    assert {run.classes_per_client for run in first} == {4, 8, 10}
+    assert {run.personalization_layers for run in first} == {0, 2}
+    assert runs[12].personalization_layers == 1  # Figure 4
+    assert runs[12].dataset == "cifar10"
+
+
+def test_clients_at_once_are_compared_with_one_after_another():
+    settings = {"model": "mobilenet_v1", "width": 0.25, "n_clients": 3, "batch_size": 8}
+    result = gpu.measure_speed({**settings, "images": 16, "slots": 2, "repeats": 1}, "cpu")
+    assert result["at_once_images_per_s"] > 0
+    assert result["largest_difference_of_losses"] == 0  # on a CPU it is the same computation
+
+
+def test_training_stops_when_the_time_is_up(tmp_path, monkeypatch):
+    done, *others = (tmp_path / name for name in ("done", "one", "two"))
+    done.mkdir()
+    (done / "run.json").touch()
+    outs = iter([done, *others])
+    monkeypatch.setattr(gpu, "files_of", lambda config, run: {"out": next(outs)})
+    monkeypatch.setattr(gpu, "command", lambda config, run: [sys.executable, "-c", "while 1: pass"])
+    start = time.monotonic()
+    assert gpu.train_until({}, [RUN] * 3, start + 1) == 0
+    assert time.monotonic() - start < 5
+    assert next(outs) == others[1]  # the third was not begun

@@ -1,0 +1,189 @@
+"""What a round costs as clients, or their personalization layers, grow in number.
+
+Time per image and peak memory over 10 … 1,000 clients, for a fixed number of images a client and
+for a fixed number in all; speed over K_P; the shares of training, aggregation, evaluation, input
+and output, and start-up in a run. Each measurement is a process of its own, so its peak memory is
+its own.
+
+    python benchmarks/scaling.py --out results/benchmarks/scaling.json
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import kill_and_resume
+import torch
+from fedper import simulate as simulation
+from fedper.checkpoint import Progress, save
+from fedper.device import describe, set_up_device
+from fedper.evaluate import evaluate_round
+from fedper.federated import client_update, server_round
+from fedper.files import write_text
+from fedper.run import N_LAYERS, Run
+from round_vs_loop import RUN, seconds, set_up
+
+CLIENTS = (10, 30, 100, 300, 1000)
+CPU = torch.device("cpu")
+
+
+def measure_clients(settings: dict) -> dict:
+    """Time a round of training and evaluation; peak memory is that of this process."""
+    n_images = settings.pop("images")
+    run = replace(RUN, **settings)
+    set_up_device("cpu", run)
+    model, base, clients = set_up(run, n_images, CPU)
+    before = peak_mib()
+    server_round(model, base, clients[:2], 1, run)  # warms up
+    training = seconds(lambda: server_round(model, base, clients, 1, run), CPU)
+    evaluation = seconds(lambda: evaluate_round(model, base, clients, 1, run), CPU)
+    trained = run.n_clients * n_images * run.local_epochs
+    return {
+        "model": run.model,
+        "width": run.width,
+        "clients": run.n_clients,
+        "images_per_client": n_images,
+        "batch_size": run.batch_size,
+        "k_p": run.personalization_layers,
+        "images_per_s": round(trained / training, 1),
+        "training_ms_per_image": round(1000 * training / trained, 4),
+        "evaluation_ms_per_client": round(1000 * evaluation / run.n_clients, 2),
+        "peak_mib": round(peak_mib()),
+        "before_training_mib": round(before),
+    }
+
+
+def measure_shares(settings: dict) -> dict:
+    """Take the time of a run of two rounds apart; all in seconds, with a checkpoint a round."""
+    run = replace(RUN, rounds=2, n_clients=10, **settings)
+    set_up_device("cpu", run)
+    model, base, clients = set_up(run, 128, CPU)
+    spent: dict[str, float] = {"client_update": 0.0, "save": 0.0}
+
+    def train(base, clients, round_, run):
+        def timed(*arguments):
+            with watch(spent, "client_update"):
+                return client_update(*arguments)
+
+        federated = sys.modules["fedper.federated"]
+        federated.client_update, plain = timed, federated.client_update
+        try:
+            return server_round(model, base, clients, round_, run)
+        finally:
+            federated.client_update = plain
+
+    def keep(progress):
+        with watch(spent, "save"):
+            save(Path(folder), {}, progress)
+
+    start = Progress(0, base, clients, [], [])
+    with tempfile.TemporaryDirectory() as folder:
+        end = simulation.play_rounds(run, model, train, start, lambda line: None, keep)
+    rounds = sum(row["training_s"] for row in end.timing)
+    return {
+        "model": run.model,
+        "k_p": run.personalization_layers,
+        "training_s": round(spent["client_update"], 3),
+        "aggregation_s": round(rounds - spent["client_update"], 3),
+        "evaluation_s": round(sum(row["evaluation_s"] for row in end.timing), 3),
+        "checkpoints_s": round(spent["save"], 3),
+    }
+
+
+@contextmanager
+def watch(spent: dict[str, float], name: str):
+    """Add the time of a block to ``spent[name]``."""
+    start = time.perf_counter()
+    yield
+    spent[name] += time.perf_counter() - start
+
+
+def measure_start_up(repeats: int) -> dict:
+    """Time ``train.py`` on next to nothing, less its rounds: import, data, model, writing."""
+    taken = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        kill_and_resume.make_data(folder)
+        run: Run = replace(kill_and_resume.SMALL, width=1.0, rounds=1)
+        for number in range(repeats):
+            out = folder / str(number)
+            whole = kill_and_resume.train(folder, run, out)
+            round_ = (out / "timing.csv").read_text().splitlines()[1].split(",")[1:]
+            taken.append(whole - sum(map(float, round_)))
+    return {"start_up_s": round(statistics.median(taken), 2), "repeats": repeats}
+
+
+def peak_mib() -> float:
+    """Return the peak of this process's resident memory so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def apart(measure: str, settings: dict) -> dict:
+    """Call a measurement of this module in a process of its own."""
+    command = [sys.executable, __file__, "--only", measure, json.dumps(settings)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    result = json.loads(done.stdout)
+    print(result, flush=True)
+    return result
+
+
+def all_measurements(clients: list[int]) -> dict:
+    """Measure everything."""
+    small = {"width": 0.25, "personalization_layers": 1, "local_epochs": 1, "batch_size": 64}
+    total = max(clients) * 16
+    whole = {"personalization_layers": 1, "local_epochs": 1, "images": 2}
+    return {
+        "device": describe(CPU),
+        "torch": torch.__version__,
+        "fixed_per_client": [
+            apart("clients", {**small, "n_clients": n, "images": 64}) for n in clients
+        ],
+        "fixed_in_all": [
+            apart("clients", {**small, "batch_size": 16, "n_clients": n, "images": total // n})
+            for n in clients
+        ],
+        "memory": [
+            apart("clients", {**whole, "n_clients": n, "model": model})
+            for model in N_LAYERS
+            for n in (min(clients), max(clients))
+        ],
+        "k_p": [
+            apart(
+                "clients",
+                {"model": model, "personalization_layers": k_p, "n_clients": 4, "local_epochs": 2,
+                 "images": 128},
+            )
+            for model, n_layers in N_LAYERS.items()
+            for k_p in (0, 1, 2, 4, n_layers)
+        ],
+        "shares": [apart("shares", {"model": model}) for model in N_LAYERS],
+        "start_up": measure_start_up(5),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Read the command line, measure, print and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs=2, help="one measurement and its settings, as JSON")
+    parser.add_argument("--clients", type=int, nargs="+", default=list(CLIENTS))
+    parser.add_argument("--out", type=Path, help="JSON file to write (default: only print)")
+    arguments = parser.parse_args()
+    if arguments.only:
+        measure = {"clients": measure_clients, "shares": measure_shares}[arguments.only[0]]
+        print(json.dumps(measure(json.loads(arguments.only[1]))))
+        return
+    result = all_measurements(arguments.clients)
+    if arguments.out:
+        write_text(arguments.out, json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
