@@ -1,0 +1,162 @@
+"""Write the benchmarks' JSON files as one page of tables.
+
+python benchmarks/table.py results/benchmarks --out results/benchmarks/README.md
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import pandas as pd
+from fedper.files import write_text
+from fedper.results import MODEL_TITLES
+
+INTRODUCTION = """# Benchmarks
+
+Written by `benchmarks/table.py` from the JSON files beside it; `make bench` makes all of it anew.
+Speeds are images trained per second. Machines differ from hour to hour: read ratios, which are
+taken within one run.
+"""
+
+
+def speed(result: dict) -> str:
+    """Compare the engine with plain loops."""
+    rows = [
+        {
+            "model": MODEL_TITLES[row["model"]],
+            "processes x threads": f"{row['processes']} x {row['threads']}",
+            "engine": row["round_images_per_s"],
+            "loop, channels-last": row["loop_images_per_s"]["channels_last"],
+            "loop, default layout": row["loop_images_per_s"]["contiguous_format"],
+            "loop, nn.Conv2d": row["loop_images_per_s"]["nn_conv2d"],
+            "engine / best loop in turn": row["round_over_fastest_loop"],
+            "evaluation / training": row["evaluation_over_training"],
+        }
+        for row in result["rows"]
+    ]
+    best = ", ".join(
+        f"{MODEL_TITLES[model]} {ratio}"
+        for model, ratio in result["best_round_over_best_loop"].items()
+    )
+    return (
+        f"## Engine and plain PyTorch loop\n\nBatch {result['batch_size']}, 32 x 32 pixels, width "
+        f"{result['width']}, float32, {result['clients']} clients of "
+        f"{result['images_per_client']} images, {result['local_epochs']} local epochs; "
+        f"{result['device']}, PyTorch {result['torch']}. The loop trains on the same batches "
+        "without any federation; with nn.Conv2d it computes the published convolutions, padding "
+        f"included.\n\n{markdown(rows)}\n\nBest engine over best loop of all: {best}.\n"
+    )
+
+
+def flower(result: dict) -> str:
+    """Compare the engine with Flower's simulation."""
+    return "## Engine and Flower's simulation\n\n" + result["table"] + "\n"
+
+
+def scaling(result: dict) -> str:
+    """Show what more clients and more personalization layers cost."""
+    columns = {
+        "model": "model", "width": "width", "k_p": "K_P", "clients": "clients",
+        "images_per_client": "images a client", "images_per_s": "images/s",
+        "training_ms_per_image": "ms an image",
+        "evaluation_ms_per_client": "evaluation, ms a client", "peak_mib": "peak memory, MiB",
+    }  # fmt: skip
+
+    def shown(key: str) -> str:
+        return markdown(
+            [{title: titled(row, name) for name, title in columns.items()} for row in result[key]]
+        )
+
+    shares = [
+        {"model": MODEL_TITLES[row["model"]]}
+        | {
+            part: f"{row[f'{part}_s'] / sum(v for k, v in row.items() if k.endswith('_s')):.1%}"
+            for part in ("training", "aggregation", "evaluation", "checkpoints")
+        }
+        for row in result["shares"]
+    ]
+    per_client, in_all = result["fixed_per_client"], result["fixed_in_all"]
+    return (
+        "## Number of clients\n\nA fixed number of images a client (one batch of "
+        f"{per_client[0]['batch_size']}, one epoch, K_P = 1); time per image, longest over "
+        f"shortest: {spread(per_client)}.\n\n{shown('fixed_per_client')}\n\n"
+        f"A fixed number of images in all (batches of {in_all[0]['batch_size']}): with a thousand "
+        "clients each takes one step, and what a client costs besides its steps shows (loading, "
+        f"copying and averaging its layers); longest over shortest {spread(in_all)}.\n\n"
+        f"{shown('fixed_in_all')}\n\n"
+        "Memory at full width, K_P = 1, two images a client; the images and PyTorch itself are "
+        f"in it.\n\n{shown('memory')}\n\n"
+        f"## Number of personalization layers\n\n{shown('k_p')}\n\n"
+        "## Shares of a run's time\n\nTen clients of 128 images, 4 local epochs, K_P = 2, a "
+        f"checkpoint a round.\n\n{markdown(shares)}\n\nStart-up of `train.py` (from the command "
+        "to its end, less its one round; import, data, model, writing): "
+        f"{result['start_up']['start_up_s']} s, median of {result['start_up']['repeats']}.\n"
+    )
+
+
+def kills(result: dict) -> str:
+    """Sum up the killed runs."""
+    kinds = len({kill["kind"] for kill in result["each"]})
+    return (
+        f"## Killed runs\n\nOf {result['kills']} runs of {kinds} kinds, each killed with SIGKILL "
+        f"at a random moment ({result['in_a_write']} while a checkpoint was being written, "
+        f"{result['before_the_first_checkpoint']} before the first was there), "
+        f"{result['resumed']} ended after the same command was given again, and "
+        f"{result['identical']} with a byte-identical history; {result['left_behind']} left a "
+        "file behind.\n"
+    )
+
+
+def data(result: dict) -> str:
+    """Sum up how fast data are prepared; the numbers are in the file."""
+    return f"## Preparation of data\n\n```json\n{json.dumps(result, indent=2)}\n```\n"
+
+
+def gpu(result: dict) -> str:
+    """Compare clients at once with one after another."""
+    return f"## On a GPU\n\n{result['device']}\n\n{markdown(result['speed'])}\n"
+
+
+PARTS = {
+    "round_vs_loop": speed,
+    "against_flower": flower,
+    "scaling": scaling,
+    "kill_and_resume": kills,
+    "gpu": gpu,
+    "prepare_data": data,
+}
+"""What is written of each file, in the order of the page; a file that is not there is left out."""
+
+
+def titled(row: dict, name: str) -> object:
+    """Write the model's name for people."""
+    return MODEL_TITLES[row[name]] if name == "model" else row[name]
+
+
+def spread(rows: list[dict]) -> str:
+    """Divide the longest time per image by the shortest."""
+    times = [row["training_ms_per_image"] for row in rows]
+    return f"{max(times) / min(times):.3f}"
+
+
+def markdown(rows: list[dict]) -> str:
+    """Write rows as a Markdown table."""
+    return pd.DataFrame(rows).to_markdown(index=False)
+
+
+def main() -> None:
+    """Read the command line and the files, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="folder of the JSON files")
+    parser.add_argument("--out", type=Path, required=True, help="Markdown file to write")
+    arguments = parser.parse_args()
+    page = [INTRODUCTION]
+    for name, write in PARTS.items():
+        path = arguments.folder / f"{name}.json"
+        if path.exists():
+            page.append(write(json.loads(path.read_text(encoding="utf-8"))))
+    write_text(arguments.out, "\n".join(page))
+
+
+if __name__ == "__main__":
+    main()
