@@ -2,6 +2,8 @@
 
 import os
 import platform
+import re
+from pathlib import Path
 
 import torch
 
@@ -42,7 +44,24 @@ def autocast(run: Run, device: torch.device) -> torch.autocast:
 
 
 def describe(device: torch.device) -> str:
-    """Name the hardware, for the record of a run."""
+    """Name the hardware, for the record of a run.
+
+    Of a CPU also family and model number, because libraries choose their kernels by them, and last
+    bits with those.
+    """
     if device.type == "cuda":
         return f"cuda: {torch.cuda.get_device_name(device)}"
-    return f"cpu: {platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"cpu: {platform.machine()}, {capability}, {_processor()}"
+
+
+def _processor() -> str:
+    """Name the processor as Linux does; elsewhere as Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    values = dict(re.split(r"\s*:\s*", line, maxsplit=1) for line in lines if ":" in line)
+    name = values.get("model name", platform.processor() or "unknown")
+    numbers = (f"{key} {values[key]}" for key in ("cpu family", "model") if key in values)
+    return " ".join([name, *numbers])
