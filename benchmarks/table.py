@@ -7,6 +7,7 @@ import argparse
 import json
 from pathlib import Path
 
+import against_flower
 import pandas as pd
 from fedper.files import write_text
 from fedper.results import MODEL_TITLES
@@ -50,7 +51,17 @@ def speed(result: dict) -> str:
 
 def flower(result: dict) -> str:
     """Compare the engine with Flower's simulation."""
-    return "## Engine and Flower's simulation\n\n" + result["table"] + "\n"
+    settings, versions = result["settings"], result["flower_versions"]
+    tables = "\n".join(against_flower.table(measured) for measured in result["models"])
+    return (
+        f"## Engine and Flower's simulation\n\nThe same FedPer on the same partition of "
+        f"{settings['dataset']}, {settings['n_clients']} clients, K_P = "
+        f"{settings['personalization_layers']}, batch {settings['batch_size']}, "
+        f"{settings['local_epochs']} local epochs, width {settings['width']}; the same model code, "
+        "so Flower too computes small maps without padding. Flower "
+        f'{versions["flwr"]}, Ray {versions["ray"]}. "All in" counts start-up and evaluation. '
+        f"Memory is that of all processes together.\n{tables}\n"
+    )
 
 
 def scaling(result: dict) -> str:
