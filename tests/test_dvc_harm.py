@@ -14,7 +14,7 @@ import psutil
 import pytest
 from dvc_world import ENVIRONMENT, adopt, call, mini, must, must_agree, write_config
 
-N_ROUNDS = 12
+N_ROUNDS = 24
 HISTORY = "-kp2-seed0-*/history.csv"
 
 
