@@ -6,7 +6,7 @@ SCALE ?= quick
 CORES ?= all
 ACTIVATE = . $(VENV)/bin/activate
 
-.PHONY: all redraw test lint bench adopt prune bring lock raw clean
+.PHONY: all redraw test lint bench adopt repro prune bring lock raw clean
 
 all: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml
@@ -41,13 +41,16 @@ raw:
 		fi; done; \
 	test -n "$$found" || { echo "error: FROM=$(FROM): no data set's folder in it, see data/README.md" >&2; exit 1; }
 
-# Take what `dvc pull` brought as made here, so that neither DVC nor Snakemake wants to make it again.
+# Take what `dvc pull` brought as made here, so that neither DVC nor Snakemake wants to make it again;
+# it is read again first, and what is spoiled is put aside.
 adopt: $(VENV)/.complete
-	@$(ACTIVATE) && test "$$(dvc status --json)" = "{}" || { \
-		echo "error: dvc status is not clean; dvc pull first, before any change" >&2; exit 1; }
-	$(ACTIVATE) && snakemake --cores 1 --configfile config/$(SCALE).yaml --touch --forceall --quiet all
+	$(ACTIVATE) && python scripts/adopt.py config/$(SCALE).yaml
 
-# List runs that the configuration does not ask for any more; REMOVE=yes removes them.
+# `dvc repro` of another scale than quick: make repro SCALE=cpu
+repro: $(VENV)/.complete
+	$(ACTIVATE) && stages=$$(python scripts/write_stages.py config/$(SCALE).yaml) && dvc repro $$stages
+
+# List runs and checkpoints that the configuration does not ask for any more; REMOVE=yes removes them.
 prune: $(VENV)/.complete
 	$(ACTIVATE) && python scripts/prune.py config/$(SCALE).yaml $(if $(REMOVE),--remove)
 

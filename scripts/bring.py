@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import yaml
+from fedper.dvc_stages import read_config
 from fedper.errors import InputError, one_line_errors
 from fedper.experiments import all_runs
 from fedper.provenance import CODE_SHA256
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder with a folder for each run")
     arguments = parser.parse_args()
 
-    config = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))
+    config = read_config(arguments.config)
     runs = Path("results") / config["scale"] / "runs"
     asked_for = set(all_runs(config))
     found = sorted(path.parent for path in arguments.folder.glob("*/run.json"))

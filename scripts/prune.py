@@ -1,10 +1,10 @@
-"""Remove the runs and partitions of a scale that its configuration does not ask for any more."""
+"""Remove runs, partitions and checkpoints that a scale's configuration asks for no more."""
 
 import argparse
 import shutil
 from pathlib import Path
 
-import yaml
+from fedper.dvc_stages import read_config
 from fedper.errors import one_line_errors
 from fedper.experiments import all_runs, partition_file, partitions_drawn
 
@@ -17,22 +17,27 @@ def main() -> None:
     parser.add_argument("--remove", action="store_true", help="without it, only list")
     arguments = parser.parse_args()
 
-    config = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))
-    for path in not_asked_for(config, Path("results") / config["scale"]):
+    config = read_config(arguments.config)
+    for path in not_asked_for(config):
         print("removed" if arguments.remove else "not asked for", path)
         if arguments.remove:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def not_asked_for(config: dict, results: Path) -> list[Path]:
-    """List folders of runs, and partitions, that ``config`` does not name."""
+def not_asked_for(config: dict) -> list[Path]:
+    """List folders of runs and of checkpoints, and partitions, that ``config`` does not name."""
     runs = all_runs(config)
     partitions = {
         partition_file(dataset, k, seed)
         for dataset in config["datasets"]
         for k, seed in partitions_drawn(config, dataset)
     }
-    found = [*results.glob("runs/*"), *results.glob("partitions/*.json")]
+    results, checkpoints = (Path(top) / config["scale"] for top in ("results", "checkpoints"))
+    found = [
+        *results.glob("runs/*"),
+        *results.glob("partitions/*.json"),
+        *checkpoints.glob("*"),
+    ]
     return sorted(path for path in found if path.name not in runs and path.name not in partitions)
 
 

@@ -1,15 +1,14 @@
 """Run one stage of dvc.yaml: heal what an interrupted run left, then let Snakemake decide."""
 
 import argparse
-import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import psutil
-import yaml
+from fedper.dvc_stages import read_config, runs_of_other_code
 from fedper.errors import InputError, one_line_errors
-from fedper.provenance import CODE_SHA256
 
 CODE = ("Snakefile", "scripts", "workflow", "paper")
 """What decides a result besides the configuration."""
@@ -27,22 +26,23 @@ def main() -> None:
     snakemake = ["snakemake", "--cores", "all", "--configfile", str(arguments.config)]
     if is_locked_by_nobody(Path.cwd()):
         subprocess.run([*snakemake, "--unlock"], check=True)
-    scale = yaml.safe_load(arguments.config.read_text(encoding="utf-8"))["scale"]
-    stale = histories_of_other_code(Path("results") / scale / "runs")
+    # Snakemake knows that by itself only of what it made here; of what was pulled, run.json says it
+    others = runs_of_other_code(read_config(arguments.config))
+    stale = [str(about.with_name("history.csv")) for about in others]
     force = ["--forcerun", *stale] if stale and arguments.target in ("runs", "all") else []
-    sys.exit(subprocess.run([*snakemake, *force, "--", arguments.target], check=False).returncode)
+    sys.exit(run_to_its_end([*snakemake, *force, "--", arguments.target]))
 
 
-def histories_of_other_code(runs: Path) -> list[str]:
-    """List the histories of runs that other training code made.
+def run_to_its_end(command: list[str]) -> int:
+    """Run a command and return its status; Ctrl-C, which it gets too, does not end it from here.
 
-    Snakemake knows that by itself only of what it made here; of what was pulled, run.json says it.
+    Python would kill Snakemake a moment after Ctrl-C, while its jobs go on without it.
     """
-    return [
-        str(about.with_name("history.csv"))
-        for about in sorted(runs.glob("*/run.json"))
-        if json.loads(about.read_text(encoding="utf-8"))["code_sha256"] != CODE_SHA256
-    ]
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.run(command, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def is_locked_by_nobody(folder: Path) -> bool:

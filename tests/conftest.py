@@ -19,6 +19,8 @@ from fedper.run import Run
 from fedper.samples import DeviceSplit, Samples
 from torch import nn
 
+pytest_plugins = ["dvc_world"]
+
 REPOSITORY = Path(__file__).parent.parent
 
 RUN = Run(

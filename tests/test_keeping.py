@@ -72,8 +72,15 @@ def test_an_empty_folder_is_refused(elsewhere, tmp_path):
 
 def test_prune_lists_and_then_removes_only_what_nobody_asks_for(elsewhere, tmp_path, capsys):
     results = tmp_path / "results/tiny"
-    asked = [results / "runs" / RUNS[0].name, results / "partitions/cifar10-k4-seed0.json"]
-    other = [results / "runs/old-0123abcd", results / "partitions/cifar10-k8-seed0.json"]
+    checkpoints = tmp_path / "checkpoints/tiny"
+    asked = [
+        results / "runs" / RUNS[0].name, results / "partitions/cifar10-k4-seed0.json",
+        checkpoints / RUNS[0].name,
+    ]  # fmt: skip
+    other = [
+        results / "runs/old-0123abcd", results / "partitions/cifar10-k8-seed0.json",
+        checkpoints / "old-0123abcd",
+    ]  # fmt: skip
     for path in (*asked, *other):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch() if path.suffix else path.mkdir()
