@@ -6,7 +6,7 @@ SCALE ?= quick
 CORES ?= all
 ACTIVATE = . $(VENV)/bin/activate
 
-.PHONY: all redraw test lint bench adopt repro prune bring lock raw clean
+.PHONY: all redraw test lint bench bench-gpu adopt repro prune bring lock raw clean
 
 all: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml
@@ -25,9 +25,26 @@ lint: $(VENV)/.complete
 	$(ACTIVATE) && ruff check . && ruff format --check . && snakefmt --check Snakefile workflow
 	$(ACTIVATE) && snakemake --lint
 
-bench: $(VENV)/.complete
-	$(ACTIVATE) && python benchmarks/round_vs_loop.py && python benchmarks/prepare_data.py \
+# Every benchmark, with nothing else on the machine (about 50 min on 2 cores), and the page of their
+# tables; real images where they are prepared, Flower in an environment of its own.
+BENCHMARKS = results/benchmarks
+CIFAR10 = $(firstword $(wildcard data/prepared/cpu/cifar10-*.safetensors))
+bench: $(VENV)/.complete .venv-flower/.complete
+	$(ACTIVATE) && python benchmarks/round_vs_loop.py --images 256 --out $(BENCHMARKS)/round_vs_loop.json
+	$(ACTIVATE) && python benchmarks/against_flower.py --flower-python .venv-flower/bin/python \
+		$(if $(CIFAR10),--data $(CIFAR10) --train-images-per-class 500 --test-images-per-class 200) \
+		--out $(BENCHMARKS)/against_flower.json
+	$(ACTIVATE) && python benchmarks/scaling.py --out $(BENCHMARKS)/scaling.json
+	$(ACTIVATE) && python benchmarks/kill_and_resume.py --out $(BENCHMARKS)/kill_and_resume.json
+	$(ACTIVATE) && python benchmarks/prepare_data.py --out $(BENCHMARKS)/prepare_data.json \
 		$(if $(wildcard data/raw/cifar10),--cifar10 data/raw/cifar10)
+	$(ACTIVATE) && python benchmarks/table.py $(BENCHMARKS) --out $(BENCHMARKS)/README.md
+
+# Tests and benchmarks that want a GPU, then the first runs of the paper's scale, in MINUTES.
+MINUTES ?= 30
+bench-gpu: $(VENV)/.complete
+	$(ACTIVATE) && python benchmarks/gpu.py --minutes $(MINUTES) --out $(BENCHMARKS)/gpu.json
+	$(ACTIVATE) && python benchmarks/table.py $(BENCHMARKS) --out $(BENCHMARKS)/README.md
 
 # Link data sets that are already on this machine, whichever of these folders FROM has:
 # cifar10, cifar100, cifar100-fifth, flickr_aes. make raw FROM=<folder>
@@ -67,6 +84,11 @@ lock: $(VENV)/.complete
 # Only the environment: what Snakemake knows of the results stays with them.
 clean:
 	rm -rf $(VENV)
+
+.venv-flower/.complete: pyproject.toml
+	$(PYTHON) -m venv .venv-flower
+	.venv-flower/bin/pip install --quiet --editable '.[benchmark]'
+	touch $@
 
 $(VENV)/.complete: requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)

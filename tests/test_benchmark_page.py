@@ -1,0 +1,55 @@
+"""The page of the benchmarks says what is in their files."""
+
+import json
+import sys
+from unittest import mock
+
+import pytest
+from conftest import REPOSITORY
+
+sys.path.insert(0, str(REPOSITORY / "benchmarks"))
+import table
+
+SCALING = {
+    "fixed_per_client": [
+        {"model": "mobilenet_v1", "width": 0.25, "k_p": 1, "clients": n, "images_per_client": 64,
+         "batch_size": 64, "images_per_s": 1000.0, "training_ms_per_image": ms,
+         "evaluation_ms_per_client": 2.0, "peak_mib": 800}
+        for n, ms in ((10, 1.0), (1000, 1.03))
+    ],
+    "shares": [{"model": "resnet34", "k_p": 2, "training_s": 7.0, "aggregation_s": 1.0,
+                "evaluation_s": 1.5, "checkpoints_s": 0.5}],
+    "start_up": {"start_up_s": 3.21, "repeats": 5},
+}  # fmt: skip
+SCALING |= {key: SCALING["fixed_per_client"] for key in ("fixed_in_all", "memory", "k_p")}
+KILLS = {
+    "kills": 3, "before_the_first_checkpoint": 1, "in_a_write": 2, "resumed": 3, "identical": 2,
+    "left_behind": 0, "each": [{"kind": "FedAvg"}, {"kind": "FedPer"}, {"kind": "FedAvg"}],
+}  # fmt: skip
+
+
+@pytest.fixture
+def page(tmp_path):
+    (tmp_path / "scaling.json").write_text(json.dumps(SCALING))
+    (tmp_path / "kill_and_resume.json").write_text(json.dumps(KILLS))
+    out = tmp_path / "README.md"
+    with mock.patch.object(sys, "argv", ["table.py", str(tmp_path), "--out", str(out)]):
+        table.main()
+    return out.read_text()
+
+
+def test_ratios_and_shares_are_worked_out_from_the_files(page):
+    assert "longest over shortest: 1.030." in page
+    assert "| ResNet-34 | 70.0%      | 10.0%         | 15.0%        | 5.0%          |" in page
+    assert "3.21 s, median of 5" in page
+
+
+def test_killed_runs_are_counted(page):
+    assert "Of 3 runs of 2 kinds, each killed" in page
+    assert "(2 while a checkpoint was being written, 1 before" in page
+    assert "and 2 with a byte-identical history; 0 left" in page
+
+
+def test_what_was_not_measured_is_not_on_the_page(page):
+    assert "GPU" not in page
+    assert "Flower" not in page
