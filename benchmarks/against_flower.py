@@ -62,7 +62,7 @@ def main() -> None:
                 about = turns[-1].pop("about")
             result |= about
             result["models"].append({"model": model, "turns": turns, "median": median(turns)})
-            print(table(result["models"][-1]))
+            print(table(result["models"][-1]), flush=True)
     if arguments.out:
         write_text(arguments.out, json.dumps(result, indent=2) + "\n")
 
@@ -87,7 +87,8 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--layouts", nargs="+", default=["default", "channels_last"],
                         choices=["default", "channels_last"], help="Flower's")  # fmt: skip
     parser.add_argument("--flower-python", type=Path, default=Path(sys.executable))
-    parser.add_argument("--sample-every", type=float, default=0.2, help="memory, in s")
+    parser.add_argument("--sample-every", type=float, default=1.0,
+                        help="memory, in s; a sample takes about 0.02 s of a core")  # fmt: skip
     parser.add_argument("--out", type=Path, help="JSON file to write (default: only print)")
     arguments = parser.parse_args()
     if arguments.rounds < 2:
