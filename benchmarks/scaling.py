@@ -26,7 +26,7 @@ from fedper import simulate as simulation
 from fedper.checkpoint import Progress, save
 from fedper.device import describe, set_up_device
 from fedper.evaluate import evaluate_round
-from fedper.federated import client_update, server_round
+from fedper.federated import Message, client_update, finish_round, server_round
 from fedper.files import write_text
 from fedper.run import N_LAYERS, Run
 from round_vs_loop import RUN, seconds, set_up
@@ -43,7 +43,11 @@ def measure_clients(settings: dict) -> dict:
     model, base, clients = set_up(run, n_images, CPU)
     before = peak_mib()
     server_round(model, base, clients[:2], 1, run)  # warms up
-    training = seconds(lambda: server_round(model, base, clients, 1, run), CPU)
+    start = time.perf_counter()
+    base, clients, _ = server_round(model, base, clients, 1, run)
+    training = time.perf_counter() - start
+    with tempfile.TemporaryDirectory() as folder:  # its memory counts too
+        save(Path(folder), {}, Progress(1, base, clients, [], []))
     tested = clients[:100]
     evaluation = seconds(lambda: evaluate_round(model, base, tested, 1, run), CPU)
     trained = run.n_clients * n_images * run.local_epochs
@@ -70,16 +74,13 @@ def measure_shares(settings: dict) -> dict:
     spent: dict[str, float] = {"client_update": 0.0, "save": 0.0}
 
     def train(base, clients, round_, run):
-        def timed(*arguments):
-            with watch(spent, "client_update"):
-                return client_update(*arguments)
+        def updates():
+            for client in clients:
+                with watch(spent, "client_update"):
+                    update = client_update(model, Message(base), client, round_, run)
+                yield update
 
-        federated = sys.modules["fedper.federated"]
-        federated.client_update, plain = timed, federated.client_update
-        try:
-            return server_round(model, base, clients, round_, run)
-        finally:
-            federated.client_update = plain
+        return finish_round(Message(base), updates())
 
     def keep(progress):
         with watch(spent, "save"):

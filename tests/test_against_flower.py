@@ -220,6 +220,10 @@ def test_flower_learns_what_the_engine_learns(tmp_path):
     (turn,) = result["models"][0]["turns"]
     ours, flower, _ = turn.values()
     assert len(ours["accuracies"]) == len(flower["accuracies"]) == 2
-    assert np.allclose(ours["accuracies"], flower["accuracies"], atol=0.05)
+    # Flower averages in float32, and what that rounds grows; after a round it hardly shows in 680
+    # test images, after two it may be two standard deviations of a difference of two such means.
+    gaps = np.abs(np.subtract(ours["accuracies"], flower["accuracies"]))
+    assert gaps[0] < 0.02
+    assert gaps[1] < 0.05
     assert flower["peak_processes"] > 3
     assert flower["images_per_s"] < flower["in_clients_images_per_s"] * 1.1
