@@ -1,10 +1,10 @@
 """Train one run and write its history.csv, timing.csv and run.json."""
 
 import argparse
-import shutil
 from functools import partial
 from pathlib import Path
 
+from fedper.checkpoint import kept_in
 from fedper.data.dataset import load_dataset
 from fedper.device import set_up_device
 from fedper.errors import one_line_errors
@@ -35,13 +35,12 @@ def main() -> None:
     dataset = load_dataset(arguments.data)
     partition = read_partition(arguments.partition)
     device = set_up_device(arguments.device, run)
-    history, timing = simulate(
-        run, dataset, partition, device, partial(print, flush=True),
-        arguments.concurrent_clients, arguments.checkpoints,
-    )  # fmt: skip
-    write_run(arguments.out, conditions(run, dataset.provenance, device), history, timing)
-    if arguments.checkpoints:
-        shutil.rmtree(arguments.checkpoints)
+    with kept_in(arguments.checkpoints):
+        history, timing = simulate(
+            run, dataset, partition, device, partial(print, flush=True),
+            arguments.concurrent_clients, arguments.checkpoints,
+        )  # fmt: skip
+        write_run(arguments.out, conditions(run, dataset.provenance, device), history, timing)
 
 
 if __name__ == "__main__":

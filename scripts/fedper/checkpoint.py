@@ -23,6 +23,7 @@ from fedper.federated import Client, State
 from fedper.files import atomic, remove_leftovers
 
 N_KEPT = 2
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,20 @@ class Progress:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from training the same run; raise InputError if one does already."""
+def kept_in(folder: Path | None) -> Iterator[None]:
+    """Keep a run's checkpoints in ``folder`` (None: keep none) until the block succeeds.
+
+    The block trains and writes what came of it; then they are removed. Raises InputError if
+    another process trains the same run.
+    """
+    if folder is None:
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / LOCK, timeout=0):
             yield
+            remove(folder)
     except Timeout:
         raise InputError(
             f"{folder}: another process trains this run; wait for it, or stop it"
@@ -60,11 +69,8 @@ def save(folder: Path, identity: dict, progress: Progress) -> None:
     """
     tensors = {name: tensor.cpu().contiguous() for name, tensor in _tensors(progress).items()}
     tensors["rows"] = _to_bytes({"history": progress.history, "timing": progress.timing})
-    metadata = {
-        "round": str(progress.round),
-        "identity": json.dumps(identity),
-        "sha256": _digest(tensors),
-    }
+    metadata = {"round": str(progress.round), "identity": json.dumps(identity)}
+    metadata["sha256"] = _digest(metadata, tensors)
     path = folder / f"round-{progress.round:05d}.safetensors"
     with atomic(path) as temporary:
         try:
@@ -86,13 +92,22 @@ def load_latest(
     remove_leftovers(folder, "*.safetensors")
     for path in _newest_first(folder):
         try:
-            metadata, tensors = _read(path)
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            show(f"{path}: damaged ({error}), not used; going on from the round before")
+            round_, theirs, tensors = _read(path)
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            show(f"{path}: damaged ({error}), not used; the one before is, if there is one")
             continue
-        _check(path, json.loads(metadata["identity"]), identity)
-        return _progress(int(metadata["round"]), tensors, start)
+        _check(path, theirs, json.loads(json.dumps(identity)))
+        return _progress(round_, tensors, start)
     return start
+
+
+def remove(folder: Path) -> None:
+    """Remove the checkpoints in ``folder``, and the folder if nothing else is in it."""
+    remove_leftovers(folder, "*.safetensors")
+    for path in [*_newest_first(folder), folder / LOCK]:
+        path.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _newest_first(folder: Path) -> list[Path]:
@@ -110,33 +125,29 @@ def _tensors(progress: Progress) -> dict[str, Tensor]:
 
 def _progress(round_: int, tensors: dict[str, Tensor], start: Progress) -> Progress:
     device = start.clients[0].train.rows.device
-
-    def part(prefix: str) -> State:
-        return {
-            name.removeprefix(prefix): tensor.to(device)
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
-        }
-
+    states: dict[str, State] = {}
+    for name, tensor in tensors.items():
+        owner, _, layer = name.rpartition("/")  # "base", "personal/3", "base_statistics/3"
+        states.setdefault(owner, {})[layer] = tensor.to(device)
     clients = [
         replace(
             client,
-            personal=part(f"personal/{client.number}/"),
-            base_statistics=part(f"base_statistics/{client.number}/"),
+            personal=states.get(f"personal/{client.number}", {}),
+            base_statistics=states.get(f"base_statistics/{client.number}", {}),
         )
         for client in start.clients
     ]
     rows = json.loads(tensors["rows"].numpy().tobytes())
-    return Progress(round_, part("base/"), clients, rows["history"], rows["timing"])
+    return Progress(round_, states.get("base", {}), clients, rows["history"], rows["timing"])
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def _read(path: Path) -> tuple[int, dict, dict[str, Tensor]]:
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if _digest(tensors) != metadata["sha256"]:
+    if metadata.pop("sha256") != _digest(metadata, tensors):
         raise ValueError("its content is not what was written")
-    return metadata, tensors
+    return int(metadata["round"]), json.loads(metadata["identity"]), tensors
 
 
 def _check(path: Path, theirs: dict, ours: dict) -> None:
@@ -158,8 +169,8 @@ def _to_bytes(value: object) -> Tensor:
     return torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name in sorted(tensors):
         digest.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())
         digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())

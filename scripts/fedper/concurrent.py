@@ -88,13 +88,20 @@ def make_slot(model: nn.Sequential, split: DeviceSplit, sizes: set[int], run: Ru
     def step(size: int) -> None:
         slot.total_loss.add_(sgd_step(model, slot.optimiser, split, slot.rows[size], run))
 
+    # The slot's graphs run one after another, so they can use the same memory.
+    pool = torch.cuda.graph_pool_handle() if slot.stream else None
     for size in sorted(sizes, reverse=True):
-        slot.steps[size] = record(partial(step, size), slot.stream)
+        slot.steps[size] = record(partial(step, size), slot.stream, pool)
     return slot
 
 
-def record(step: Callable[[], None], stream: torch.cuda.Stream | None) -> Callable[[], None]:
-    """Turn ``step`` into the replay of a CUDA graph of its kernels; on a CPU, leave it as it is."""
+def record(
+    step: Callable[[], None], stream: torch.cuda.Stream | None, pool: tuple[int, int] | None
+) -> Callable[[], None]:
+    """Turn ``step`` into the replay of a CUDA graph of its kernels; on a CPU, leave it as it is.
+
+    pool: of the memory that the graph uses.
+    """
     if stream is None:
         return step
     stream.wait_stream(torch.cuda.current_stream())
@@ -103,7 +110,7 @@ def record(step: Callable[[], None], stream: torch.cuda.Stream | None) -> Callab
             step()
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, stream=stream):
+    with torch.cuda.graph(graph, pool=pool, stream=stream):
         step()
     return graph.replay
 

@@ -234,15 +234,16 @@ def aggregate(messages: Iterable[Message]) -> State:
     for message in messages:
         n_samples += message.n_samples
         for name, tensor in message.base.items():
-            if name not in total:
-                total[name] = torch.zeros_like(tensor, dtype=torch.float64)
+            if name in total:
+                total[name].add_(tensor, alpha=message.n_samples)
+            else:
+                total[name] = tensor.double().mul_(message.n_samples)
                 dtypes[name] = tensor.dtype
-            total[name].add_(tensor, alpha=message.n_samples)
-    averages = {name: tensor / n_samples for name, tensor in total.items()}
-    return {
-        name: (tensor if dtypes[name].is_floating_point else tensor.round()).to(dtypes[name])
-        for name, tensor in averages.items()
-    }
+    for name, tensor in total.items():
+        tensor.div_(n_samples)
+        if not dtypes[name].is_floating_point:
+            tensor.round_()
+    return {name: tensor.to(dtypes[name]) for name, tensor in total.items()}
 
 
 def initial_base(model: nn.Sequential, run: Run) -> State:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 from torchvision.models.resnet import BasicBlock
-from torchvision.ops import Conv2dNormActivation
 
 from fedper.randomness import seed_for
 
@@ -36,10 +35,10 @@ def resnet34(n_classes: int, width: float, stem: str) -> nn.Sequential:
     """
     n_channels = _scaled(RESNET34_STAGES[0][0], width)
     if stem == "imagenet":
-        first = Conv2dNormActivation(3, n_channels, kernel_size=7, stride=2)
+        first = _conv_norm(3, n_channels, kernel_size=7, stride=2)
         first.append(nn.MaxPool2d(kernel_size=3, stride=2, padding=1))
     else:
-        first = Conv2dNormActivation(3, n_channels, kernel_size=3)
+        first = _conv_norm(3, n_channels, kernel_size=3)
     blocks = []
     for stage, (channels, n_blocks) in enumerate(RESNET34_STAGES):
         for block in range(n_blocks):
@@ -56,11 +55,11 @@ def mobilenet_v1(n_classes: int, width: float, stem: str) -> nn.Sequential:
     "cifar" (stride 1).
     """
     channels = [_scaled(c, width) for c in (32, *(c for c, _ in MOBILENET_V1_BLOCKS))]
-    first = Conv2dNormActivation(3, channels[0], stride=2 if stem == "imagenet" else 1)
+    first = _conv_norm(3, channels[0], kernel_size=3, stride=2 if stem == "imagenet" else 1)
     blocks = [
         nn.Sequential(
-            Conv2dNormActivation(n_in, n_in, stride=stride, groups=n_in),
-            Conv2dNormActivation(n_in, n_out, kernel_size=1),
+            _conv_norm(n_in, n_in, kernel_size=3, stride=stride, groups=n_in),
+            _conv_norm(n_in, n_out, kernel_size=1),
         )
         for (n_in, n_out), (_, stride) in zip(pairwise(channels), MOBILENET_V1_BLOCKS, strict=True)
     ]
@@ -73,32 +72,44 @@ MODELS: dict[str, Callable[[int, float, str], nn.Sequential]] = {
 }
 
 
-class SmallMapConv2d(nn.Conv2d):
-    """A convolution that is a matrix product where the map is so small that each output sees all.
+class MatmulConv2d(nn.Conv2d):
+    """A convolution that is computed as a matrix product where that multiplies nothing in vain.
 
-    On CIFAR's 32 x 32 pixels ResNet-34 ends in maps of 2 x 2 and 1 x 1, where most taps of a 3 x 3
-    kernel multiply padding. There the input pixel i meets the output pixel o at the tap
-    i - stride · o + padding; if the kernel has that tap for every pair, the weights are gathered
-    to a matrix, and nothing is multiplied by padding. The result is the convolution's up to
-    rounding; weights, their names and their initialisation are those of ``nn.Conv2d``. For square
-    maps, kernels, strides and paddings, without groups, dilation or bias.
+    That is so for kernels of 1 x 1, and for maps so small that each output pixel sees all of them:
+    on CIFAR's 32 x 32 pixels both models end in maps of 2 x 2 and 1 x 1, where most taps of a
+    3 x 3 kernel multiply padding. The result is the convolution's up to rounding; weights, their
+    names and their initialisation are those of ``nn.Conv2d``. For square maps, kernels, strides
+    and paddings, without dilation or bias; all other cases are left to PyTorch.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve x: float [B, C, H, H]; return float [B, C', H', H']."""
         kernel, stride, padding = self.kernel_size[0], self.stride[0], self.padding[0]
         n_in = x.shape[-1]
+        if kernel == 1 and padding == 0 and self.groups == 1:
+            pixels = x[:, :, ::stride, ::stride].permute(0, 2, 3, 1)
+            return linear(pixels, self.weight.flatten(1)).permute(0, 3, 1, 2)
         n_out = (n_in + 2 * padding - kernel) // stride + 1
-        # the tap at which each output pixel, along one axis, meets the first input pixel
+        # Along one axis, the input pixel i meets the output pixel o at the tap first[o] + i.
         first = [padding - stride * o for o in range(n_out)]
-        if min(first) < 0 or max(first) + n_in > kernel:
+        if min(first) < 0 or max(first) + n_in > kernel or 1 < self.groups < self.in_channels:
             return super().forward(x)
-        taps = torch.stack([self.weight[:, :, f : f + n_in] for f in first])
-        taps = torch.stack([taps[..., f : f + n_in] for f in first], dim=1)
-        # [H', W', C', C, H, W] -> [H' W' C', H W C], the order of pixels in channels-last memory
-        matrix = taps.permute(0, 1, 2, 4, 5, 3).reshape(n_out**2 * self.out_channels, -1)
+        if self.groups > 1:
+            return self._depthwise(x, first)
+        # in the order of channels-last memory: [C', kernel, kernel, C] -> [H', W', C', H, W, C]
+        taps = self.weight.permute(0, 2, 3, 1)
+        taps = torch.stack([taps[:, f : f + n_in] for f in first])
+        taps = torch.stack([taps[:, :, :, f : f + n_in] for f in first], dim=1)
+        matrix = taps.view(n_out**2 * self.out_channels, -1)
         outputs = linear(x.permute(0, 2, 3, 1).flatten(1), matrix)
         return outputs.view(-1, n_out, n_out, self.out_channels).permute(0, 3, 1, 2)
+
+    def _depthwise(self, x: Tensor, first: list[int]) -> Tensor:
+        """Convolve each channel with its own kernel; only for one output pixel is that sooner."""
+        if len(first) > 1 or self.out_channels != self.in_channels:
+            return super().forward(x)
+        (f,), n_in = first, x.shape[-1]
+        return (x * self.weight[:, 0, f : f + n_in, f : f + n_in]).sum((2, 3), keepdim=True)
 
 
 def split(model: nn.Sequential, personalization_layers: int) -> tuple[nn.Sequential, nn.Sequential]:
@@ -155,15 +166,25 @@ def _scaled(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
+def _conv_norm(
+    n_in: int, n_out: int, kernel_size: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
+    convolution = MatmulConv2d(
+        n_in, n_out, kernel_size, stride, padding=kernel_size // 2, groups=groups, bias=False
+    )
+    return nn.Sequential(convolution, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True))
+
+
 def _basic_block(n_in: int, n_out: int, stride: int) -> BasicBlock:
     shortcut = None
     if stride != 1 or n_in != n_out:
         shortcut = nn.Sequential(
-            nn.Conv2d(n_in, n_out, kernel_size=1, stride=stride, bias=False), nn.BatchNorm2d(n_out)
+            MatmulConv2d(n_in, n_out, kernel_size=1, stride=stride, bias=False),
+            nn.BatchNorm2d(n_out),
         )
     block = BasicBlock(n_in, n_out, stride, shortcut)
-    block.conv1 = SmallMapConv2d(n_in, n_out, 3, stride, padding=1, bias=False)
-    block.conv2 = SmallMapConv2d(n_out, n_out, 3, padding=1, bias=False)
+    block.conv1 = MatmulConv2d(n_in, n_out, 3, stride, padding=1, bias=False)
+    block.conv2 = MatmulConv2d(n_out, n_out, 3, padding=1, bias=False)
     return block
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from fedper.checkpoint import Progress, load_latest, locked, save
+from fedper.checkpoint import Progress, load_latest, save
 from fedper.concurrent import concurrent_round, make_slots
 from fedper.data.dataset import Dataset, Split
 from fedper.errors import InputError
@@ -48,30 +48,29 @@ def simulate(
 
     concurrent_clients: how many train at the same time, on CUDA; a CPU takes one after another.
     checkpoints: folder of this run alone, for a checkpoint a round; if there are some, the run
-    goes on from the last. It stays, and may be removed once the history is written.
+    goes on from the last. The caller locks it, and removes them once the history is written.
 
     Returns the history (columns as in ``record.HISTORY_COLUMNS``, one row for each round and
     client) and the timing (round, training_s, evaluation_s). A run whose loss is no finite number
-    ends with that round. Raises InputError as :func:`set_up` and ``checkpoint.load_latest`` do,
-    or if another process trains the run.
+    ends with that round. Raises InputError as :func:`set_up` and ``checkpoint.load_latest`` do.
     """
     model, base, clients = set_up(run, dataset, partition, device)
-    progress = Progress(0, base, clients, [], [])
-    slots = []
-    if device.type == "cuda" and concurrent_clients > 1:
-        slots = make_slots(model, clients, run, concurrent_clients)
-    train = partial(concurrent_round, slots) if slots else partial(server_round, model)
-    if checkpoints is None:
-        progress = play_rounds(run, model, train, progress, show, lambda progress: None)
-    else:
+    progress, keep = Progress(0, base, clients, [], []), _forget
+    if checkpoints is not None:
         drawn = json.dumps(asdict(partition)).encode()
         identity = conditions(run, dataset.provenance, device)
         identity["partition"] = hashlib.sha256(drawn).hexdigest()
-        with locked(checkpoints):
-            progress = load_latest(checkpoints, identity, progress, show)
-            keep = partial(save, checkpoints, identity)
-            progress = play_rounds(run, model, train, progress, show, keep)
+        progress = load_latest(checkpoints, identity, progress, show)
+        keep = partial(save, checkpoints, identity)
+    train = partial(server_round, model)
+    if device.type == "cuda" and concurrent_clients > 1:
+        train = partial(concurrent_round, make_slots(model, clients, run, concurrent_clients))
+    progress = play_rounds(run, model, train, progress, show, keep)
     return pd.DataFrame(progress.history), pd.DataFrame(progress.timing)
+
+
+def _forget(progress: Progress) -> None:
+    """Keep no checkpoint."""
 
 
 def play_rounds(
