@@ -30,7 +30,7 @@ lint: $(VENV)/.complete
 BENCHMARKS = results/benchmarks
 CIFAR10 = $(firstword $(wildcard data/prepared/cpu/cifar10-*.safetensors))
 bench: $(VENV)/.complete .venv-flower/.complete
-	$(ACTIVATE) && python benchmarks/round_vs_loop.py --images 256 --out $(BENCHMARKS)/round_vs_loop.json
+	$(ACTIVATE) && python benchmarks/round_vs_loop.py --out $(BENCHMARKS)/round_vs_loop.json
 	$(ACTIVATE) && python benchmarks/against_flower.py --flower-python .venv-flower/bin/python \
 		$(if $(CIFAR10),--data $(CIFAR10) --train-images-per-class 500 --test-images-per-class 200) \
 		--out $(BENCHMARKS)/against_flower.json
@@ -83,7 +83,7 @@ lock: $(VENV)/.complete
 
 # Only the environment: what Snakemake knows of the results stays with them.
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-flower
 
 .venv-flower/.complete: pyproject.toml
 	$(PYTHON) -m venv .venv-flower

@@ -1,8 +1,10 @@
 """Kill training runs with SIGKILL at random moments, resume each, and compare the histories.
 
-Runs of all kinds are trained on random images, first without interruption, then each is killed at
-a random moment of its life (every second one while it writes a checkpoint) and started again with
-the same command. Every ``history.csv`` must be byte-identical to that of the uninterrupted run.
+Runs of all kinds are trained on random images, first without interruption, then each is killed and
+started again with the same command: a third at a random moment of its life, a third in the first
+write of a checkpoint after a random moment, a third as soon as the first of its results is there,
+while others are written or checkpoints removed. Every ``history.csv`` must be byte-identical to
+that of the uninterrupted run.
 
     python benchmarks/kill_and_resume.py --kills 50 --out results/benchmarks/kill_and_resume.json
 """
@@ -82,29 +84,36 @@ def train(folder: Path, run: Run, out: Path) -> float:
     return time.perf_counter() - start
 
 
-def kill(process: subprocess.Popen, out: Path, seconds: float, in_a_write: bool) -> bool:
-    """Kill a run after ``seconds``, or in the first write of a checkpoint after that.
+MOMENTS = ("any", "in a write", "at the end")
+
+
+def kill(process: subprocess.Popen, out: Path, seconds: float, moment: str) -> bool:
+    """Kill a run after ``seconds``, or at the first ``moment`` of MOMENTS after that.
 
     Returns whether it was still running.
     """
+    folder, pattern = {
+        "any": (out, ""),
+        "in a write": (checkpoints_of(out), f"{PREFIX}*"),
+        "at the end": (out, "history.csv"),
+    }[moment]
     time.sleep(seconds)
-    while in_a_write and process.poll() is None:
-        if any(checkpoints_of(out).glob(f"{PREFIX}*")):
-            break
+    while pattern and process.poll() is None and not any(folder.glob(pattern)):
+        pass
     process.kill()
     return process.wait() == -signal.SIGKILL
 
 
 def kill_and_resume(
-    folder: Path, kind: str, seconds: float, in_a_write: bool, out: Path
+    folder: Path, kind: str, seconds: float, moment: str, out: Path
 ) -> dict[str, object]:
     """Kill a run of one kind, start it again, and say what came of it.
 
-    One that ends sooner than ``seconds`` is begun anew, and killed sooner.
+    One that ends before it could be killed is begun anew, and killed sooner.
     """
     call = command(folder, KINDS[kind], out)
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    while not kill(subprocess.Popen(call, **silent), out, seconds, in_a_write):
+    while not kill(subprocess.Popen(call, **silent), out, seconds, moment):
         shutil.rmtree(out)
         seconds /= 2
     rounds = sorted(path.stem for path in checkpoints_of(out).glob("round-*"))
@@ -114,6 +123,7 @@ def kill_and_resume(
     uninterrupted = (folder / kind / "history.csv").read_bytes()
     return {
         "kind": kind,
+        "moment": moment,
         "killed_after_s": round(seconds, 2),
         "in_a_write": was_writing,
         "rounds_kept": int(rounds[-1].removeprefix("round-")) if rounds else 0,
@@ -130,7 +140,8 @@ def measure(folder: Path, kinds: list[str], n_kills: int, seed: int, jobs: int) 
     with ThreadPoolExecutor(jobs) as pool:
         lasted = list(pool.map(lambda kind: train(folder, KINDS[kind], folder / kind), kinds))
         kills = [
-            (folder, kinds[n % len(kinds)], draw.uniform(0, lasted[n % len(kinds)]), n % 2 == 1,
+            (folder, kinds[n % len(kinds)], draw.uniform(0, lasted[n % len(kinds)]),
+             MOMENTS[n % len(MOMENTS)],
              folder / f"killed{n}")
             for n in range(n_kills)
         ]  # fmt: skip
@@ -152,6 +163,7 @@ def main() -> None:
         "kills": len(kills),
         "before_the_first_checkpoint": sum(kill["rounds_kept"] == 0 for kill in kills),
         "in_a_write": sum(kill["in_a_write"] for kill in kills),
+        "at_the_end": sum(kill["moment"] == "at the end" for kill in kills),
         "resumed": sum(kill["resumed"] for kill in kills),
         "identical": sum(kill["identical"] for kill in kills),
         "left_behind": sum(kill["left_behind"] for kill in kills),

@@ -111,6 +111,7 @@ def kills(result: dict) -> str:
     return (
         f"## Killed runs\n\nOf {result['kills']} runs of {kinds} kinds, each killed with SIGKILL "
         f"at a random moment ({result['in_a_write']} while a checkpoint was being written, "
+        f"{result['at_the_end']} while results were, "
         f"{result['before_the_first_checkpoint']} before the first was there), "
         f"{result['resumed']} ended after the same command was given again, and "
         f"{result['identical']} with a byte-identical history; {result['left_behind']} left a "

@@ -9,7 +9,7 @@ import fedper.simulate as simulation
 import pytest
 import torch
 from conftest import REPOSITORY, SMALL
-from fedper.checkpoint import locked
+from fedper.checkpoint import kept_in
 from fedper.errors import InputError
 from fedper.files import PREFIX
 from fedper.partition import draw_partition
@@ -39,6 +39,8 @@ def play(small_dataset, tmp_path):
         partition = draw_partition(train, test, 10, 5, 4, 20, 20, seed)
         data = data or small_dataset
         try:
+            if folder:
+                folder.mkdir(exist_ok=True)
             history, _ = simulate(run, data, partition, CPU, show, checkpoints=folder)
         except KeyboardInterrupt:
             history = None
@@ -74,17 +76,28 @@ def test_an_interrupted_run_ends_with_the_same_bytes(play, tmp_path, changes):
     assert resumed.to_csv() == whole.to_csv()
 
 
-def damage(path):
+def damage(path, where=-100):
     content = bytearray(path.read_bytes())
-    content[-100] ^= 1
+    content[where] ^= 1
     path.write_bytes(content)
+
+
+def damage_the_round(path):
+    damage(path, path.read_bytes().index(b'"round":"3"') + 9)
+
+
+def damage_the_settings(path):
+    damage(path, path.read_bytes().index(b"mobilenet_v1"))
 
 
 def truncate(path):
     os.truncate(path, path.stat().st_size // 2)
 
 
-@pytest.mark.parametrize("spoil", [damage, truncate, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize(
+    "spoil",
+    [damage, damage_the_round, damage_the_settings, truncate, lambda path: path.write_bytes(b"")],
+)
 def test_a_damaged_checkpoint_is_named_and_the_round_before_is_used(play, tmp_path, spoil):
     whole, _ = play(folder=None)
     play(stop_at="round 4/4")
@@ -92,7 +105,7 @@ def test_a_damaged_checkpoint_is_named_and_the_round_before_is_used(play, tmp_pa
     spoil(last)
     resumed, lines = play()
     assert lines[0].startswith(f"{last}: damaged (")
-    assert lines[0].endswith("not used; going on from the round before")
+    assert lines[0].endswith("not used; the one before is, if there is one")
     assert "round 3/4" in lines[1]
     assert resumed.to_csv() == whole.to_csv()
 
@@ -135,12 +148,39 @@ def test_a_checkpoint_of_other_code_data_or_machine_is_refused(
         play()
 
 
-def test_two_processes_do_not_train_the_same_run(play, tmp_path):
+def test_two_processes_do_not_train_the_same_run(tmp_path):
+    folder = tmp_path / "checkpoints"
     with (
-        locked(tmp_path / "checkpoints"),
+        kept_in(folder),
         pytest.raises(InputError, match="checkpoints: another process trains this run"),
+        kept_in(folder),
     ):
-        play()
+        pass
+
+
+def test_at_the_end_only_checkpoints_are_removed(play, tmp_path):
+    folder = tmp_path / "checkpoints"
+    with kept_in(folder):
+        play(folder=folder)
+        assert len(files(folder)) == 2
+    assert not folder.exists()
+    folder.mkdir()
+    (folder / "mine.txt").write_text("kept")
+    with kept_in(folder):
+        play(folder=folder)
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+def test_checkpoints_stay_if_the_results_cannot_be_written(play, tmp_path):
+    folder = tmp_path / "checkpoints"
+
+    def fail():
+        play(folder=folder)
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk"), kept_in(folder):
+        fail()
+    assert files(folder) == ["round-00003.safetensors", "round-00004.safetensors"]
 
 
 def test_what_a_killed_writer_left_is_removed(play, tmp_path):
@@ -151,8 +191,12 @@ def test_what_a_killed_writer_left_is_removed(play, tmp_path):
     assert files(folder) == ["round-00003.safetensors", "round-00004.safetensors"]
 
 
-def test_a_run_that_diverges_stops_at_once_and_keeps_its_history(play):
-    history, lines = play(replace(RUN, learning_rate=1e6), folder=None)
+def test_a_run_that_diverges_stops_at_once_and_keeps_its_history(play, tmp_path):
+    diverging = replace(RUN, learning_rate=1e6)
+    history, lines = play(diverging, folder=None)
+    with kept_in(tmp_path / "checkpoints"):
+        again, _ = play(diverging)
+    assert again.equals(history)
     ended = history["round"].max()
     assert ended < RUN.rounds
     losses = history.set_index("round")[["train_loss", "test_loss"]]

@@ -4,9 +4,9 @@ import pytest
 import torch
 import torchvision
 from conftest import build
-from fedper.models import MODELS, SmallMapConv2d, initialise, mobilenet_v1, resnet34, split
+from fedper.models import MODELS, MatmulConv2d, initialise, mobilenet_v1, resnet34, split
 from fedper.run import N_LAYERS
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import conv2d
 
@@ -41,21 +41,27 @@ def test_resnet34_computes_what_torchvision_computes():
             torch.testing.assert_close(ours.train(mode)(images), theirs.train(mode)(images))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=150)
 @given(
     size=st.integers(1, 6),
     kernel=st.sampled_from([1, 2, 3, 5]),
     stride=st.sampled_from([1, 2, 3]),
     padding=st.integers(0, 2),
+    channels=st.sampled_from([(3, 4, 1), (4, 4, 4), (4, 8, 4), (4, 8, 2)]),
+    layout=st.sampled_from([torch.channels_last, torch.contiguous_format]),
 )
-def test_a_convolution_of_small_maps_is_a_convolution(size, kernel, stride, padding):
-    if size + 2 * padding < kernel:
-        return
+def test_a_convolution_as_a_product_is_a_convolution(
+    size, kernel, stride, padding, channels, layout
+):
+    assume(size + 2 * padding >= kernel)
     torch.manual_seed(size)
-    layer = SmallMapConv2d(3, 4, kernel, stride, padding, bias=False).double()
-    images = torch.randn(2, 3, size, size, dtype=torch.float64, requires_grad=True)
+    n_in, n_out, groups = channels
+    layer = MatmulConv2d(n_in, n_out, kernel, stride, padding, groups=groups, bias=False).double()
+    layer.to(memory_format=layout)
+    images = torch.randn(2, n_in, size, size, dtype=torch.float64)
+    images = images.to(memory_format=layout).requires_grad_()
     ours = layer(images)
-    theirs = conv2d(images, layer.weight, None, stride, padding)
+    theirs = conv2d(images, layer.weight, None, stride, padding, 1, groups)
     upstream = torch.randn_like(theirs)
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
     wanted = (images, layer.weight)

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 import torch
 from conftest import SMALL
+from fedper.device import set_up_device
+from fedper.errors import InputError
 from fedper.partition import draw_partition
 from fedper.simulate import simulate
 
@@ -61,3 +63,21 @@ def test_cuda_gives_the_history_of_the_cpu_up_to_rounding(small_dataset, partiti
     assert histories[1]["train_loss"].tolist() == pytest.approx(
         histories[0]["train_loss"].tolist(), rel=0.01
     )
+
+
+def test_float32_means_float32_in_every_library():
+    """PyTorch's default computes convolutions of float32 in TensorFloat32 on a GPU."""
+    backends = (torch.backends, torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    before = [backend.fp32_precision for backend in backends]
+    try:
+        set_up_device("cpu", SMALL)
+        assert [backend.fp32_precision for backend in backends] == ["ieee"] * 3
+    finally:
+        torch.use_deterministic_algorithms(False)
+        for backend, precision in zip(backends, before, strict=True):
+            backend.fp32_precision = precision
+
+
+def test_a_cpu_computes_in_float32_only():
+    with pytest.raises(InputError, match="precision: 'bfloat16' is for CUDA"):
+        set_up_device("cpu", replace(SMALL, precision="bfloat16"))

@@ -20,10 +20,11 @@ rule train:
     threads: config["compute"]["threads"]
     resources:
         gpu=int(USES_GPU),
+        # here and not a parameter, because it changes no result: another number trains nothing
+        concurrent_clients=config["compute"]["concurrent_clients"],
     params:
         settings=lambda w: RUNS[w.run].to_json(),
         device=config["compute"]["device"],
-        concurrent=config["compute"]["concurrent_clients"],
         # outside the outputs, which Snakemake removes when a job is interrupted
         checkpoints=lambda w: f"checkpoints/{config['scale']}/{w.run}",
         folder=lambda w, output: Path(output.history).parent,
@@ -32,5 +33,5 @@ rule train:
     shell:
         "python {input.script} --run {params.settings:q} --data {input.data}"
         " --partition {input.partition} --device {params.device}"
-        " --concurrent-clients {params.concurrent} --checkpoints {params.checkpoints}"
+        " --concurrent-clients {resources.concurrent_clients} --checkpoints {params.checkpoints}"
         " --out {params.folder} 2>&1 | tee {log}"
