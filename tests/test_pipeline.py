@@ -132,6 +132,12 @@ def test_a_change_of_the_training_code_trains_everything_again(finished):
         module.write_text(before)
 
 
+def test_another_number_of_clients_at_once_trains_nothing(finished):
+    config = changed(compute={"concurrent_clients": 7})
+    plan = planned(snakemake(finished, "--dry-run", config=config))
+    assert "train" not in plan
+
+
 def test_another_seed_trains_only_that_seed(finished):
     """The draw of workers has a seed too, so their data are prepared once more, fetched not."""
     plan = planned(snakemake(finished, "--dry-run", config=changed(seeds=[0, 1])))
