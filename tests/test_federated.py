@@ -14,13 +14,13 @@ from fedper.federated import (
     client_update,
     initial_base,
     initial_personal,
-    local_sgd,
     server_round,
     snapshot,
 )
 from fedper.models import split
 from fedper.randomness import seed_for
 from fedper.run import N_LAYERS
+from fedper.sgd import local_sgd
 from torch.nn.functional import cross_entropy
 
 

@@ -5,7 +5,7 @@ than running them. So a few slots, each with a model of its own, record one step
 graph for each size of batch, and replay it; slots take turns in launching, and their kernels
 overlap. Clients go through the slots in waves, so memory does not grow with their number.
 
-A slot runs the kernels of :func:`fedper.federated.sgd_step` on the batches of
+A slot runs the kernels of :func:`fedper.sgd.sgd_step` on the batches of
 :func:`fedper.federated.client_update`, and the bases are summed in the clients' order, so a round
 equals :func:`fedper.federated.server_round`. On a CPU, where there is nothing to record, a slot
 calls the step itself; that is for tests.
@@ -26,15 +26,13 @@ from fedper.federated import (
     State,
     Update,
     batch_generator,
-    draw_batches,
     finish_round,
     load_layers,
-    make_optimiser,
-    sgd_step,
     update_of,
 )
 from fedper.run import Run
 from fedper.samples import DeviceSplit
+from fedper.sgd import draw_batches, make_optimiser, sgd_step
 
 WARM_UP_STEPS = 3
 """Steps before a recording, in which libraries choose their kernels (PyTorch's CUDA notes)."""

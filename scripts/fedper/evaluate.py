@@ -15,10 +15,11 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
 from fedper.device import autocast
-from fedper.federated import Client, State, load_layers, local_sgd, snapshot
+from fedper.federated import Client, State, load_layers, snapshot
 from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.samples import Samples
+from fedper.sgd import local_sgd
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from fedper.device import autocast
 from fedper.models import initialise, split
 from fedper.randomness import seed_for
 from fedper.run import Run
-from fedper.samples import DeviceSplit, Samples
+from fedper.samples import Samples
+from fedper.sgd import local_sgd
 
 State = dict[str, Tensor]
 """Weights and BatchNorm buffers of some layers by name, as ``state_dict`` gives them."""
@@ -160,66 +159,9 @@ def load_layers(
     return base_layers, personal_layers
 
 
-def local_sgd(
-    model: nn.Module, samples: Samples, epochs: int, generator: torch.Generator, run: Run
-) -> Tensor:
-    """Train ``model`` in place on shuffled batches; return the mean loss (float64 []).
-
-    Only parameters that require a gradient change.
-    """
-    model.train()
-    optimiser = make_optimiser(model, run)
-    batches = draw_batches(samples, epochs, generator, run.batch_size)
-    total_loss = torch.zeros((), device=samples.rows.device)
-    for rows in batches:
-        total_loss += sgd_step(model, optimiser, samples.split, rows, run)
-    return total_loss.double() / sum(map(len, batches))
-
-
 def batch_generator(client: Client, round_: int, run: Run) -> torch.Generator:
     """Seed the order of a client's batches in a round, whoever trained before it."""
     return torch.Generator().manual_seed(seed_for(run.seed, "batches", round_, client.number))
-
-
-def draw_batches(
-    samples: Samples, epochs: int, generator: torch.Generator, batch_size: int
-) -> list[Tensor]:
-    """List the rows (int64 [B]) of each step; every epoch is shuffled anew.
-
-    They go to the device at once. A last batch of a single sample is left out, because BatchNorm
-    cannot use it.
-    """
-    n = len(samples)
-    order = torch.cat([torch.randperm(n, generator=generator) for _ in range(epochs)])
-    if samples.rows.is_cuda:
-        order = order.pin_memory()
-    rows = samples.rows[order.to(samples.rows.device, non_blocking=True)]
-    batches = (batch for epoch in rows.split(n) for batch in epoch.split(batch_size))
-    return [batch for batch in batches if len(batch) > 1]
-
-
-def make_optimiser(model: nn.Module, run: Run) -> torch.optim.SGD:
-    """Return SGD, its momentum at zero, over the parameters that require a gradient."""
-    return torch.optim.SGD(
-        [parameter for parameter in model.parameters() if parameter.requires_grad],
-        lr=run.learning_rate,
-        momentum=run.momentum,
-        weight_decay=run.weight_decay,
-        fused=True,
-    )
-
-
-def sgd_step(
-    model: nn.Module, optimiser: torch.optim.SGD, split: DeviceSplit, rows: Tensor, run: Run
-) -> Tensor:
-    """Take one step on one batch; return its loss in nats, summed over the batch (float32 [])."""
-    images, labels = split.batch(rows)
-    with autocast(run, rows.device):
-        loss = cross_entropy(model(images), labels)
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    return loss.detach() * len(rows)
 
 
 def aggregate(messages: Iterable[Message]) -> State:

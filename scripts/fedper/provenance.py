@@ -22,6 +22,7 @@ TRAINING_CODE = (
     "record.py",
     "run.py",
     "samples.py",
+    "sgd.py",
     "simulate.py",
 )
 """The modules that a training run executes; a change in one of them makes its result stale."""
