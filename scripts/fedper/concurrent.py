@@ -32,7 +32,7 @@ from fedper.federated import (
 )
 from fedper.run import Run
 from fedper.samples import DeviceSplit
-from fedper.sgd import draw_batches, make_optimiser, sgd_step
+from fedper.sgd import Momentum, draw_batches, sgd_step, zero_momentum
 
 WARM_UP_STEPS = 3
 """Steps before a recording, in which libraries choose their kernels (PyTorch's CUDA notes)."""
@@ -47,7 +47,7 @@ class Slot:
     """
 
     model: nn.Sequential
-    optimiser: torch.optim.SGD
+    momentum: Momentum
     stream: torch.cuda.Stream | None
     rows: dict[int, Tensor]
     steps: dict[int, Callable[[], None]]
@@ -76,7 +76,7 @@ def make_slot(model: nn.Sequential, split: DeviceSplit, sizes: set[int], run: Ru
     model.train()
     slot = Slot(
         model=model,
-        optimiser=make_optimiser(model, run),
+        momentum=zero_momentum(model),
         stream=torch.cuda.Stream(device) if device.type == "cuda" else None,
         rows={size: torch.zeros(size, dtype=torch.int64, device=device) for size in sizes},
         steps={},
@@ -84,7 +84,7 @@ def make_slot(model: nn.Sequential, split: DeviceSplit, sizes: set[int], run: Ru
     )
 
     def step(size: int) -> None:
-        slot.total_loss.add_(sgd_step(model, slot.optimiser, split, slot.rows[size], run))
+        slot.total_loss.add_(sgd_step(model, slot.momentum, split, slot.rows[size], run))
 
     # The slot's graphs run one after another, so they can use the same memory.
     pool = torch.cuda.graph_pool_handle() if slot.stream else None
@@ -153,9 +153,8 @@ def train_wave(
 def forget(slot: Slot) -> None:
     """Set to zero what the slot's last client left: momentum and the sum of losses."""
     slot.total_loss.zero_()
-    for state in slot.optimiser.state.values():
-        if state.get("momentum_buffer") is not None:
-            state["momentum_buffer"].zero_()
+    for momentum in slot.momentum.values():
+        momentum.zero_()
 
 
 def take_step(slot: Slot, rows: Tensor) -> None:

@@ -27,7 +27,8 @@ def set_up_device(name: str, run: Run) -> torch.device:
     torch.set_num_threads(run.threads)
     if run.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(run.deterministic)
+    # as use_deterministic_algorithms, which also loads PyTorch's compiler, for nothing here
+    torch.set_deterministic_debug_mode("error" if run.deterministic else "default")
     # A help for finding reads of memory that nobody wrote; it costs 5 % and changes no result.
     torch.utils.deterministic.fill_uninitialized_memory = False
     # PyTorch's default lets cuDNN compute convolutions of float32 in TensorFloat32; where some

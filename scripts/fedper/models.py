@@ -13,7 +13,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
-from torchvision.models.resnet import BasicBlock
 
 from fedper.randomness import seed_for
 
@@ -43,7 +42,7 @@ def resnet34(n_classes: int, width: float, stem: str) -> nn.Sequential:
     for stage, (channels, n_blocks) in enumerate(RESNET34_STAGES):
         for block in range(n_blocks):
             stride = 2 if stage > 0 and block == 0 else 1
-            blocks.append(_basic_block(n_channels, _scaled(channels, width), stride))
+            blocks.append(BasicBlock(n_channels, _scaled(channels, width), stride))
             n_channels = _scaled(channels, width)
     return _sequence(first, blocks, _classifier(n_channels, n_classes))
 
@@ -112,6 +111,29 @@ class MatmulConv2d(nn.Conv2d):
         return (x * self.weight[:, 0, f : f + n_in, f : f + n_in]).sum((2, 3), keepdim=True)
 
 
+class BasicBlock(nn.Module):
+    """The residual block of ResNet-34 (He et al. 2016, figure 2), named as in torchvision."""
+
+    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = MatmulConv2d(n_in, n_out, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(n_out)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = MatmulConv2d(n_out, n_out, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(n_out)
+        self.downsample = nn.Sequential()
+        if stride != 1 or n_in != n_out:
+            self.downsample = nn.Sequential(
+                MatmulConv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add what two convolutions make of x to x: float [B, C, H, H] to [B, C', H', H']."""
+        residual = self.relu(self.bn1(self.conv1(x)))
+        residual = self.bn2(self.conv2(residual))
+        return self.relu(residual + self.downsample(x))
+
+
 def split(model: nn.Sequential, personalization_layers: int) -> tuple[nn.Sequential, nn.Sequential]:
     """Cut a model into base and personalization layers; both share their tensors with it."""
     cut = len(model) - personalization_layers
@@ -173,19 +195,6 @@ def _conv_norm(
         n_in, n_out, kernel_size, stride, padding=kernel_size // 2, groups=groups, bias=False
     )
     return nn.Sequential(convolution, nn.BatchNorm2d(n_out), nn.ReLU(inplace=True))
-
-
-def _basic_block(n_in: int, n_out: int, stride: int) -> BasicBlock:
-    shortcut = None
-    if stride != 1 or n_in != n_out:
-        shortcut = nn.Sequential(
-            MatmulConv2d(n_in, n_out, kernel_size=1, stride=stride, bias=False),
-            nn.BatchNorm2d(n_out),
-        )
-    block = BasicBlock(n_in, n_out, stride, shortcut)
-    block.conv1 = MatmulConv2d(n_in, n_out, 3, stride, padding=1, bias=False)
-    block.conv2 = MatmulConv2d(n_out, n_out, 3, padding=1, bias=False)
-    return block
 
 
 def _classifier(n_channels: int, n_classes: int) -> nn.Sequential:

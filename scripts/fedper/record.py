@@ -3,11 +3,11 @@
 import json
 import platform
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import torch
-import torchvision
 
 from fedper.device import describe
 from fedper.files import remove_leftovers, write_text
@@ -37,7 +37,7 @@ def conditions(run: Run, provenance: dict, device: torch.device) -> dict:
         "versions": {
             "python": platform.python_version(),
             "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
+            "torchvision": version("torchvision"),
         },
     }
 

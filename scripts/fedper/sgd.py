@@ -1,16 +1,19 @@
 """SGD on the samples of one client: what happens between two messages.
 
-Momentum starts from zero whenever an optimiser is made, that is in every round; the paper is
-silent on that.
+Momentum starts from zero in every round; the paper is silent on that.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.optim.sgd import sgd
 
 from fedper.device import autocast
 from fedper.run import Run
 from fedper.samples import DeviceSplit, Samples
+
+Momentum = dict[nn.Parameter, Tensor]
+"""The parameters that are trained, and the momentum of each."""
 
 
 def local_sgd(
@@ -21,11 +24,11 @@ def local_sgd(
     Only parameters that require a gradient change.
     """
     model.train()
-    optimiser = make_optimiser(model, run)
+    momentum = zero_momentum(model)
     batches = draw_batches(samples, epochs, generator, run.batch_size)
     total_loss = torch.zeros((), device=samples.rows.device)
     for rows in batches:
-        total_loss += sgd_step(model, optimiser, samples.split, rows, run)
+        total_loss += sgd_step(model, momentum, samples.split, rows, run)
     return total_loss.double() / sum(map(len, batches))
 
 
@@ -46,25 +49,36 @@ def draw_batches(
     return [batch for batch in batches if len(batch) > 1]
 
 
-def make_optimiser(model: nn.Module, run: Run) -> torch.optim.SGD:
-    """Return SGD, its momentum at zero, over the parameters that require a gradient."""
-    return torch.optim.SGD(
-        [parameter for parameter in model.parameters() if parameter.requires_grad],
-        lr=run.learning_rate,
-        momentum=run.momentum,
-        weight_decay=run.weight_decay,
-        fused=True,
-    )
+def zero_momentum(model: nn.Module) -> Momentum:
+    """Return zeros for each parameter of ``model`` that requires a gradient."""
+    return {p: torch.zeros_like(p) for p in model.parameters() if p.requires_grad}
 
 
 def sgd_step(
-    model: nn.Module, optimiser: torch.optim.SGD, split: DeviceSplit, rows: Tensor, run: Run
+    model: nn.Module, momentum: Momentum, split: DeviceSplit, rows: Tensor, run: Run
 ) -> Tensor:
-    """Take one step on one batch; return its loss in nats, summed over the batch (float32 [])."""
+    """Take one step on one batch; return its loss in nats, summed over the batch (float32 []).
+
+    Changes the parameters in ``momentum``, and their momentum, in place. PyTorch's function is
+    called instead of its class, which loads PyTorch's compiler: 0.8 s and 160 MB a process.
+    """
     images, labels = split.batch(rows)
     with autocast(run, rows.device):
         loss = cross_entropy(model(images), labels)
-    optimiser.zero_grad()
+    for parameter in momentum:
+        parameter.grad = None
     loss.backward()
-    optimiser.step()
+    with torch.no_grad():
+        sgd(
+            list(momentum),
+            [parameter.grad for parameter in momentum],
+            list(momentum.values()),
+            fused=True,
+            lr=run.learning_rate,
+            momentum=run.momentum,
+            weight_decay=run.weight_decay,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+        )
     return loss.detach() * len(rows)
