@@ -46,7 +46,8 @@ def test_fine_tuning_trains_the_personal_layers_alone_as_plain_pytorch_does(make
 
     plain = build(run)
     plain.load_state_dict({**base, **client.personal})
-    _, personal = split(plain, 2)
+    frozen, personal = split(plain, 2)
+    frozen.requires_grad_(False)
     seed = seed_for(run.seed, "fine-tuning batches", 3, client.number)
     plain_epochs(plain, list(personal.parameters()), client.train, 2, seed, run)
     for name, tensor in personal.state_dict().items():
