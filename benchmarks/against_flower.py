@@ -3,8 +3,9 @@
 Both train the same run on the same partition, from the same weights on the same batches, taking
 turns, each in processes of its own. Ours is scripts/train.py: ``--beside`` runs beside each other
 with a thread each, which is how the workflow uses cores, and one run alone with as many threads.
-Flower's is flower_app.py: one run, as many of Ray's actors with a thread each; in PyTorch's default
-memory layout, which is what a client is in unless its author knows better, and in ours. Flower
+Flower's is flower_app.py: one run, as many of Ray's actors with a thread each; with PyTorch's own
+convolutions in its default memory layout, which is what a client has unless its author knows
+better, and with our model in our layout. Flower
 needs other versions of some packages than we pin, so give it an environment of its own:
 
     python -m venv .venv-flower && .venv-flower/bin/pip install -e '.[benchmark]'
@@ -36,6 +37,9 @@ from process_tree import Usage, run_beside_each_other
 
 HERE = Path(__file__).parent
 SCRIPTS = HERE.parent / "scripts"
+CLIENTS = {"default": "PyTorch's convolutions", "channels_last": "our model and layout"}
+"""What Flower's clients train, by the name of the layout."""
+
 QUIET = {
     "FLWR_TELEMETRY_ENABLED": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -172,7 +176,7 @@ def take_turn(run: Run, images: int, folder: Path, arguments: argparse.Namespace
     sides: dict[str, Callable[[], dict]] = {
         f"ours, {n} runs, 1 thread each": lambda: ours([run] * n),
         **{
-            f"Flower, {n} actors, layout {layout}": partial(flower, layout)
+            f"Flower, {n} actors, {CLIENTS[layout]}": partial(flower, layout)
             for layout in arguments.layouts
         },
         f"ours, 1 run, {n} threads": lambda: ours([replace(run, threads=n)]),

@@ -13,12 +13,17 @@ from fedper.models import MODELS, initialise, split
 from fedper.partition import Partition, read_partition
 from fedper.randomness import seed_for
 from fedper.run import Run
+from round_vs_loop import with_plain_convolutions
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
 LAYOUTS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
-"""How images and weights lie in memory; "default" is what PyTorch does unless told otherwise."""
+"""How images and weights lie in memory.
+
+"default" is what PyTorch does unless told otherwise, and then convolutions are PyTorch's too, as an
+ordinary user has them; with "channels_last" model and layout are the engine's.
+"""
 
 
 @cache
@@ -45,6 +50,8 @@ def build(run: Run, n_classes: int, client: int, layout: str) -> nn.Sequential:
     base, personal = split(model, run.personalization_layers)
     initialise(base, run.seed, "base")
     initialise(personal, run.seed, "personal", client)
+    if layout == "default":
+        with_plain_convolutions(model)
     return model.to(memory_format=LAYOUTS[layout])
 
 

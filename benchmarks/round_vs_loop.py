@@ -120,14 +120,18 @@ def with_plain_convolutions(model: nn.Sequential) -> nn.Sequential:
     return model
 
 
-def measure(run: Run, n_images: int, repeats: int, device: torch.device) -> dict:
+LOOPS: dict[str, Callable[[nn.Sequential], nn.Sequential]] = {
+    "channels_last": lambda model: model,
+    "contiguous_format": lambda model: model.to(memory_format=torch.contiguous_format),
+    "nn_conv2d": with_plain_convolutions,
+}
+"""What a loop trains, made of the engine's model."""
+
+
+def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: list[str]) -> dict:
     """Compare both for one model; speeds are images per second, the ratio a median of pairs."""
     model, base, clients = set_up(run, n_images, device)
-    loops = {
-        "channels_last": deepcopy(model),
-        "contiguous_format": deepcopy(model).to(memory_format=torch.contiguous_format),
-        "nn_conv2d": with_plain_convolutions(deepcopy(model)),
-    }
+    loops = {name: LOOPS[name](deepcopy(model)) for name in names}
     turn: dict[str, Callable[[], object]] = {
         "round": lambda: server_round(model, base, clients, 1, run),
         **{name: partial(plain_loop, loop, clients, run) for name, loop in loops.items()},
@@ -157,8 +161,10 @@ def measure_here(arguments: argparse.Namespace) -> list[dict]:
     )
     device = set_up_device(arguments.device, run)
     return [
-        measure(replace(run, model=name), arguments.images, arguments.repeats, device)
-        for name in MODELS
+        measure(
+            replace(run, model=name), arguments.images, arguments.repeats, device, arguments.loops
+        )
+        for name in arguments.models
     ]
 
 
@@ -196,7 +202,7 @@ def measure_beside_each_other(n_processes: int, threads: int, arguments: list[st
 def best_over_best(rows: list[dict]) -> dict[str, float]:
     """Divide, for each model, the engine's best speed by the best of any plain loop."""
     ratios = {}
-    for model in MODELS:
+    for model in dict.fromkeys(row["model"] for row in rows):
         mine = [row for row in rows if row["model"] == model]
         loops = [speed for row in mine for speed in row["loop_images_per_s"].values()]
         ratios[model] = round(max(row["round_images_per_s"] for row in mine) / max(loops), 3)
@@ -206,6 +212,9 @@ def best_over_best(rows: list[dict]) -> dict[str, float]:
 def main() -> None:
     """Read the command line, measure both models, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--loops", nargs="+", choices=LOOPS, default=list(LOOPS))
+    parser.add_argument("--ways", nargs="+", default=["1x2", "2x1"], help="processes x threads")
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--clients", type=int, default=2)
     parser.add_argument("--images", type=int, default=512, help="training images a client")
@@ -221,9 +230,10 @@ def main() -> None:
 
     given = ("width", "clients", "images", "repeats", "device")
     passed = [word for name in given for word in (f"--{name}", str(getattr(arguments, name)))]
+    passed += ["--models", *arguments.models, "--loops", *arguments.loops]
     rows = [
         row
-        for processes, threads in ((1, 2), (2, 1))
+        for processes, threads in (map(int, way.split("x")) for way in arguments.ways)
         for row in measure_beside_each_other(processes, threads, passed)
     ]
     result = {

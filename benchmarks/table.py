@@ -20,6 +20,14 @@ taken within one run.
 """
 
 
+LOOPS = {
+    "channels_last": "channels-last",
+    "contiguous_format": "default layout",
+    "nn_conv2d": "nn.Conv2d",
+}
+"""The plain loops, for people."""
+
+
 def speed(result: dict) -> str:
     """Compare the engine with plain loops."""
     rows = [
@@ -27,9 +35,11 @@ def speed(result: dict) -> str:
             "model": MODEL_TITLES[row["model"]],
             "processes x threads": f"{row['processes']} x {row['threads']}",
             "engine": row["round_images_per_s"],
-            "loop, channels-last": row["loop_images_per_s"]["channels_last"],
-            "loop, default layout": row["loop_images_per_s"]["contiguous_format"],
-            "loop, nn.Conv2d": row["loop_images_per_s"]["nn_conv2d"],
+            **{
+                f"loop, {LOOPS[name]}": row["loop_images_per_s"][name]
+                for name in LOOPS
+                if name in row["loop_images_per_s"]
+            },
             "engine / best loop in turn": row["round_over_fastest_loop"],
             "evaluation / training": row["evaluation_over_training"],
         }
@@ -57,8 +67,9 @@ def flower(result: dict) -> str:
         f"## Engine and Flower's simulation\n\nThe same FedPer on the same partition of "
         f"{settings['dataset']}, {settings['n_clients']} clients, K_P = "
         f"{settings['personalization_layers']}, batch {settings['batch_size']}, "
-        f"{settings['local_epochs']} local epochs, width {settings['width']}; the same model code, "
-        "so Flower too computes small maps without padding. Flower "
+        f"{settings['local_epochs']} local epochs, width {settings['width']}. Flower's clients have "
+        "PyTorch's convolutions in its default layout, as their authors would write them, or our "
+        "model in our layout. Flower "
         f'{versions["flwr"]}, Ray {versions["ray"]}. "All in" counts start-up and evaluation. '
         f"Memory is that of all processes together.\n{tables}\n"
     )

@@ -215,7 +215,7 @@ def test_flower_learns_what_the_engine_learns(tmp_path):
         "--layouts", "channels_last", "--out", tmp_path / "result.json",
     ]  # fmt: skip
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "| Flower, 2 actors, layout channels_last" in printed
+    assert "| Flower, 2 actors, our model and layout" in printed
     result = json.loads((tmp_path / "result.json").read_text())
     (turn,) = result["models"][0]["turns"]
     ours, flower, _ = turn.values()
