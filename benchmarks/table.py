@@ -68,8 +68,8 @@ def flower(result: dict) -> str:
         f"{settings['dataset']}, {settings['n_clients']} clients, K_P = "
         f"{settings['personalization_layers']}, batch {settings['batch_size']}, "
         f"{settings['local_epochs']} local epochs, width {settings['width']}. Flower's clients "
-        "have PyTorch's convolutions in its default layout, as their authors would write them, or our "
-        "model in our layout. Flower "
+        "have PyTorch's convolutions in its default layout, as their authors would write them, or "
+        "our model in our layout. Flower "
         f'{versions["flwr"]}, Ray {versions["ray"]}. "All in" counts start-up and evaluation. '
         f"Memory is that of all processes together.\n{tables}\n"
     )
