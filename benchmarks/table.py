@@ -65,7 +65,7 @@ def flower(result: dict) -> str:
     tables = "\n".join(against_flower.table(measured) for measured in result["models"])
     return (
         f"## Engine and Flower's simulation\n\nThe same FedPer on the same partition of "
-        f"{settings['dataset']}, {settings['n_clients']} clients, K_P = "
+        f"the same images, {settings['n_clients']} clients, K_P = "
         f"{settings['personalization_layers']}, batch {settings['batch_size']}, "
         f"{settings['local_epochs']} local epochs, width {settings['width']}. Flower's clients "
         "have PyTorch's convolutions in its default layout, as their authors would write them, or "
