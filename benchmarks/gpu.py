@@ -49,11 +49,11 @@ def measure_speed(settings: dict, device_name: str) -> dict:
     model, base, clients = set_up(run, n_images, device)
     slots = make_slots(model, clients, run, n_slots)
     ways = {
-        "one_by_one": lambda: server_round(model, base, clients, 1, run),
-        "at_once": lambda: concurrent_round(slots, base, clients, 1, run),
+        "one_by_one": lambda: server_round(model, base, clients[:], 1, run),
+        "at_once": lambda: concurrent_round(slots, base, clients[:], 1, run),
     }
     losses = {
-        name: [report.train_loss for report in play()[2]] for name, play in ways.items()
+        name: [report.train_loss.item() for report in play()[1]] for name, play in ways.items()
     }  # this also warms up
     turns = [{name: seconds(play, device) for name, play in ways.items()} for _ in range(repeats)]
     trained = run.n_clients * n_images * run.local_epochs

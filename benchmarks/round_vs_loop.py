@@ -25,14 +25,17 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from fedper.convolution import MatmulConv2d
 from fedper.device import describe, set_up_device
 from fedper.evaluate import evaluate_round
-from fedper.federated import Client, State, initial_base, initial_personal, server_round
+from fedper.federated import server_round
 from fedper.files import write_text
-from fedper.models import MODELS, MatmulConv2d
+from fedper.models import MODELS
 from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.samples import DeviceSplit, Samples
+from fedper.state import Client, State
+from fedper.weights import initial_base, initial_personal
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -49,7 +52,7 @@ RUN = Run(
 def random_split(n: int, seed: int, device: torch.device) -> DeviceSplit:
     """Draw n random images of CIFAR's size, with labels 0 … 9."""
     generator = torch.Generator().manual_seed(seed)
-    images = torch.randint(0, 256, (n, 32, 32, 3), dtype=torch.uint8, generator=generator)
+    images = torch.randint(0, 256, (n, 3, 32, 32), dtype=torch.uint8, generator=generator)
     return DeviceSplit(
         images=images.to(device),
         labels=torch.randint(0, 10, (n,), generator=generator).to(device),
@@ -79,8 +82,8 @@ def plain_loop(model: nn.Module, clients: list[Client], run: Run) -> None:
         for _ in range(run.local_epochs):
             order = torch.randperm(len(client.train), generator=generator).to(data.labels.device)
             for index in client.train.rows[order].split(run.batch_size):
-                images = data.images[index].permute(0, 3, 1, 2).float().div_(255)
-                images = images.sub_(data.mean).div_(data.sd).contiguous(memory_format=layout)
+                images = data.images[index].to(torch.float32, memory_format=layout)
+                images = images.div_(255).sub_(data.mean).div_(data.sd)
                 optimiser.zero_grad()
                 cross_entropy(model(images), data.labels[index]).backward()
                 optimiser.step()
@@ -133,7 +136,7 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: 
     model, base, clients = set_up(run, n_images, device)
     loops = {name: LOOPS[name](deepcopy(model)) for name in names}
     turn: dict[str, Callable[[], object]] = {
-        "round": lambda: server_round(model, base, clients, 1, run),
+        "round": lambda: server_round(model, base, clients[:], 1, run),
         **{name: partial(plain_loop, loop, clients, run) for name, loop in loops.items()},
         "evaluation": lambda: evaluate_round(model, base, clients, 1, run),
     }

@@ -23,12 +23,14 @@ from pathlib import Path
 import kill_and_resume
 import torch
 from fedper import simulate as simulation
-from fedper.checkpoint import Progress, save
+from fedper.checkpoint import save
 from fedper.device import describe, set_up_device
 from fedper.evaluate import evaluate_round
-from fedper.federated import Message, client_update, finish_round, server_round
+from fedper.federated import client_update, finish_round, server_round
 from fedper.files import write_text
+from fedper.progress import Progress
 from fedper.run import N_LAYERS, Run
+from fedper.state import Message
 from round_vs_loop import RUN, seconds, set_up
 
 CLIENTS = (10, 30, 100, 300, 1000)
@@ -46,10 +48,10 @@ def measure_clients(settings: dict) -> dict:
     repeats = max(1, 300 // run.n_clients)  # so that few clients too take seconds
     start = time.perf_counter()
     for round_ in range(1, repeats + 1):
-        base, clients, _ = server_round(model, base, clients, round_, run)
+        base, _ = server_round(model, base, clients, round_, run)
     training = (time.perf_counter() - start) / repeats
     with tempfile.TemporaryDirectory() as folder:  # its memory counts too
-        save(Path(folder), {}, Progress(1, base, clients, [], []))
+        save(Path(folder), {}, Progress(base, clients))
     tested = clients[:100]
     evaluation = seconds(lambda: evaluate_round(model, base, tested, 1, run), CPU)
     trained = run.n_clients * n_images * run.local_epochs
@@ -82,22 +84,22 @@ def measure_shares(settings: dict) -> dict:
                     update = client_update(model, Message(base), client, round_, run)
                 yield update
 
-        return finish_round(Message(base), updates())
+        return finish_round(Message(base), updates(), clients)
 
     def keep(progress):
         with watch(spent, "save"):
             save(Path(folder), {}, progress)
 
-    start = Progress(0, base, clients, [], [])
+    progress = Progress(base, clients)
     with tempfile.TemporaryDirectory() as folder:
-        end = simulation.play_rounds(run, model, train, start, lambda line: None, keep)
-    rounds = sum(row["training_s"] for row in end.timing)
+        simulation.play_rounds(run, model, train, progress, lambda line: None, keep)
+    rounds = sum(row["training_s"] for row in progress.timing)
     return {
         "model": run.model,
         "k_p": run.personalization_layers,
         "training_s": round(spent["client_update"], 3),
         "aggregation_s": round(rounds - spent["client_update"], 3),
-        "evaluation_s": round(sum(row["evaluation_s"] for row in end.timing), 3),
+        "evaluation_s": round(sum(row["evaluation_s"] for row in progress.timing), 3),
         "checkpoints_s": round(spent["save"], 3),
     }
 

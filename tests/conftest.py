@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 import torch
 from fedper.data.dataset import Dataset, Split, make_dataset
-from fedper.federated import Client, State, initial_base, initial_personal
 from fedper.models import MODELS
 from fedper.run import Run
 from fedper.samples import DeviceSplit, Samples
+from fedper.state import Client, State
+from fedper.weights import initial_base, initial_personal
 from torch import nn
 
 pytest_plugins = ["dvc_world"]
@@ -107,7 +108,7 @@ def random_samples(n: int, seed: int, size: int = 16) -> Samples:
     generator = torch.Generator().manual_seed(seed)
     images = torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8, generator=generator)
     split = DeviceSplit(
-        images=images.permute(0, 2, 3, 1).contiguous(),
+        images=images,
         labels=torch.randint(0, 10, (n,), generator=generator),
         mean=torch.full((1, 3, 1, 1), 0.5),
         sd=torch.full((1, 3, 1, 1), 0.25),

@@ -18,7 +18,8 @@ import prepare_data
 import round_vs_loop
 import scaling
 from fedper.data.photos import decode_photos, open_photos
-from fedper.federated import Message, client_update
+from fedper.federated import client_update
+from fedper.state import Message
 from PIL import Image
 
 

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 
 import fedper.simulate as simulation
+import pandas as pd
 import pytest
 import torch
 from conftest import REPOSITORY, SMALL
@@ -41,7 +42,8 @@ def play(small_dataset, tmp_path):
         try:
             if folder:
                 folder.mkdir(exist_ok=True)
-            history, _ = simulate(run, data, partition, CPU, show, checkpoints=folder)
+            rows, _ = simulate(run, data, partition, CPU, show, checkpoints=folder)
+            history = pd.DataFrame(rows)
         except KeyboardInterrupt:
             history = None
         return history, lines

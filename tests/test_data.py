@@ -22,7 +22,7 @@ from fedper.data.digits import make_digit_pairs_dataset, make_digits_dataset
 from fedper.data.parquet import read_parquet
 from fedper.errors import InputError
 from fedper.partition import draw_partition
-from fedper.simulate import to_device
+from fedper.set_up import to_device
 from PIL import Image
 from sklearn.datasets import load_digits
 

@@ -10,13 +10,14 @@ from fedper.federated import server_round
 from fedper.run import CHOICES
 from torch import nn
 from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import update_bn
 
 STATISTICS = CHOICES["batchnorm_statistics"]
 
 
 def trained(run):
     model, base, clients = start(run, sizes=(10, 6))
-    base, clients, _ = server_round(model, base, clients, 1, run)
+    base, _ = server_round(model, base, clients, 1, run)
     return model, base, clients
 
 
@@ -131,3 +132,16 @@ def test_every_client_is_scored_with_its_own_personal_part(make_run):
         foreign = replace(client, personal=other.personal)
         swapped = evaluate_client(model, base, foreign, 1, run)
         assert evaluate_client(model, base, client, 1, run)[1].item() != swapped[1].item()
+
+
+@pytest.mark.parametrize("n", [5, 9, 21])
+def test_reestimation_is_that_of_pytorch_bit_for_bit(make_run, n):
+    run = make_run(evaluation_batch_size=8)
+    ours, theirs = build(run), build(run)
+    theirs.load_state_dict(ours.state_dict())
+    samples = random_samples(n, seed=1)
+    update_bn((samples.split.batch(rows) for rows in samples.chunks(8)), theirs)
+    reestimate_statistics(ours, samples, run)
+    for name, tensor in theirs.state_dict().items():
+        assert torch.equal(ours.state_dict()[name], tensor), name
+    assert all(m.momentum == 0.1 for m in ours.modules() if isinstance(m, nn.BatchNorm2d))

@@ -4,8 +4,10 @@ import pytest
 import torch
 import torchvision
 from conftest import build
-from fedper.models import MODELS, MatmulConv2d, initialise, mobilenet_v1, resnet34, split
+from fedper.convolution import MatmulConv2d
+from fedper.models import MODELS, mobilenet_v1, resnet34, split
 from fedper.run import N_LAYERS
+from fedper.weights import initialise
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import conv2d

@@ -5,10 +5,13 @@ import pytest
 import torch
 from conftest import build, random_samples, start
 from fedper.evaluate import evaluate_round
-from fedper.federated import Message, client_update, initial_base, local_sgd
+from fedper.federated import client_update
 from fedper.models import MODELS, split
 from fedper.partition import draw_partition
 from fedper.run import N_LAYERS
+from fedper.sgd import local_sgd
+from fedper.state import Message
+from fedper.weights import initial_base
 from torch import nn
 
 

@@ -1,16 +1,26 @@
 """A whole run in one process: where weights are drawn, and CUDA where there is one."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
-import fedper.federated as federated
+import fedper.simulate as simulation
+import fedper.weights as weights
 import pandas as pd
 import pytest
 import torch
-from conftest import SMALL
+from conftest import SMALL, start
 from fedper.device import set_up_device
 from fedper.errors import InputError
+from fedper.evaluate import evaluate_client
+from fedper.federated import fine_tune_all, server_round
 from fedper.partition import draw_partition
+from fedper.run import CHOICES
+from fedper.samples import DeviceSplit, Samples
 from fedper.simulate import simulate
+from torch.utils._python_dispatch import TorchDispatchMode
+
+
+def _no_line(line):
+    pass
 
 
 @pytest.fixture
@@ -21,15 +31,15 @@ def partition(small_dataset):
 
 def test_weights_are_drawn_on_the_cpu_whatever_the_device(small_dataset, partition, monkeypatch):
     devices = []
-    initialise = federated.initialise
+    initialise = weights.initialise
 
     def spy(layers, *arguments):
         devices.extend(p.device.type for p in layers.parameters())
         initialise(layers, *arguments)
 
-    monkeypatch.setattr(federated, "initialise", spy)
+    monkeypatch.setattr(weights, "initialise", spy)
     monkeypatch.setattr(torch.nn.Module, "to", _refuse_to_move_before(devices, torch.nn.Module.to))
-    simulate(SMALL, small_dataset, partition, torch.device("cpu"), lambda line: None)
+    simulate(SMALL, small_dataset, partition, torch.device("cpu"), _no_line)
     assert set(devices) == {"cpu"}
 
 
@@ -55,7 +65,7 @@ def test_time_left_is_shown_in_minutes_and_seconds(small_dataset, partition):
 def test_cuda_gives_the_history_of_the_cpu_up_to_rounding(small_dataset, partition):
     run = replace(SMALL, rounds=1, learning_rate=0.001)
     histories = [
-        simulate(run, small_dataset, partition, torch.device(device), lambda line: None)[0]
+        pd.DataFrame(simulate(run, small_dataset, partition, torch.device(device), _no_line)[0])
         for device in ("cpu", "cuda")
     ]
     columns = ["round", "client", "samples", "bytes_up", "bytes_down"]
@@ -81,3 +91,69 @@ def test_float32_means_float32_in_every_library():
 def test_a_cpu_computes_in_float32_only():
     with pytest.raises(InputError, match="precision: 'bfloat16' is for CUDA"):
         set_up_device("cpu", replace(SMALL, precision="bfloat16"))
+
+
+class Waits(TorchDispatchMode):
+    """Count what makes a host wait for a GPU: a number that is read from a tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.n = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        self.n += function is torch.ops.aten._local_scalar_dense.default
+        return function(*arguments, **(keywords or {}))
+
+
+@pytest.mark.parametrize("statistics", CHOICES["batchnorm_statistics"])
+def test_a_round_reads_no_number_from_the_device_before_its_end(make_run, statistics):
+    """On a GPU each would be a wait; a device that is there counts for itself, see below."""
+    run = make_run(batchnorm_statistics=statistics, personal_finetune_epochs=1)
+    model, base, clients = start(run, sizes=(8, 6, 10))
+    with Waits() as waits:
+        base, _ = server_round(model, base, clients, 1, run)
+        fine_tune_all(model, base, clients, 1, run)
+        scored = [evaluate_client(model, base, client, 1, run) for client in clients]
+    assert waits.n == 0
+    with Waits() as waits:
+        assert scored[0][0].item() <= len(clients[0].test)
+    assert waits.n == 1  # so that the count is known to count
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_a_round_on_cuda_does_not_wait(make_run):
+    device = torch.device("cuda")
+    run = make_run(personal_finetune_epochs=1)
+    model, base, clients = start(run, sizes=(8, 6, 10))
+    base = {name: tensor.to(device) for name, tensor in base.items()}
+    for place, client in enumerate(clients):
+        train, test = (
+            Samples(
+                DeviceSplit(*(getattr(s.split, f.name).to(device) for f in fields(DeviceSplit))),
+                s.rows.to(device),
+            )
+            for s in (client.train, client.test)
+        )
+        personal = {name: tensor.to(device) for name, tensor in client.personal.items()}
+        clients[place] = replace(client, train=train, test=test, personal=personal)
+    model.to(device)
+    server_round(model, base, clients, 1, run)  # libraries are loaded, and memory is there
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        base, reports = server_round(model, base, clients, 2, run)
+        fine_tune_all(model, base, clients, 2, run)
+        scored = [evaluate_client(model, base, client, 2, run) for client in clients]
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(scored) == len(reports) == 3
+
+
+def test_the_parts_of_a_round_are_timed_apart(small_dataset, partition, monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(simulation, "moment", lambda device: float(next(clock) ** 2))
+    _, timing = simulate(SMALL, small_dataset, partition, torch.device("cpu"), _no_line)
+    # moments 0, 1, 4 of the first round and 9, 16, 25 of the second
+    assert timing == [
+        {"round": 1, "training_s": 1.0, "evaluation_s": 3.0},
+        {"round": 2, "training_s": 7.0, "evaluation_s": 9.0},
+    ]

@@ -4,6 +4,7 @@ import copy
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from conftest import SMALL, build, start
@@ -60,7 +61,7 @@ def test_fine_tuning_trains_the_personal_layers_alone_as_plain_pytorch_does(make
 def test_a_run_fine_tunes_after_every_averaging_and_tests_what_came_of_it(make_run, monkeypatch):
     run = make_run(personal_finetune_epochs=1, personalization_layers=1)
     model, base, clients = start(run, sizes=(8, 6))
-    base, clients, _ = server_round(model, base, clients, 1, run)
+    base, _ = server_round(model, base, clients, 1, run)
     tuned = [fine_tune_personal(model, base, client, 1, run) for client in clients]
     plain_scores = [evaluate_client(model, base, client, 1, run) for client in clients]
     tuned_scores = [evaluate_client(model, base, client, 1, run) for client in tuned]
@@ -70,7 +71,7 @@ def test_a_run_fine_tunes_after_every_averaging_and_tests_what_came_of_it(make_r
 def test_fine_tuning_before_a_test_is_that_of_plain_pytorch_and_is_forgotten(make_run):
     run = make_run(personalization_layers=0, evaluation_finetune_epochs=2)
     model, base, clients = start(run, sizes=(12, 8))
-    base, clients, _ = server_round(model, base, clients, 1, run)
+    base, _ = server_round(model, base, clients, 1, run)
     client = clients[0]
     found = evaluate_client(model, base, client, 5, run)
     assert torch.equal(evaluate_client(model, base, client, 5, run), found)
@@ -134,7 +135,8 @@ def test_every_variant_runs_on_data_of_workers(make_run, changes):
     data = by_worker(3)
     partition = partition_by_client(data, 3, run.seed)
     lines: list[str] = []
-    history, _ = simulate(run, data, partition, torch.device("cpu"), lines.append)
+    rows, _ = simulate(run, data, partition, torch.device("cpu"), lines.append)
+    history = pd.DataFrame(rows)
     assert len(history) == run.rounds * 3
     assert history["samples"].tolist() == [8] * len(history)
     assert np.isfinite(history["test_loss"]).all()

@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -19,25 +18,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fedper.errors import InputError
-from fedper.federated import Client, State
 from fedper.files import atomic, remove_leftovers
+from fedper.progress import Progress, take_up, to_tensors
 
 N_KEPT = 2
 LOCK = ".lock"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands after ``round`` rounds: all that the next one, and its history, rest on.
-
-    history: a row for each round and client so far.  timing: one for each round.
-    """
-
-    round: int
-    base: State
-    clients: list[Client]
-    history: list[dict]
-    timing: list[dict]
 
 
 @contextmanager
@@ -67,8 +52,7 @@ def save(folder: Path, identity: dict, progress: Progress) -> None:
     identity: what the next rounds depend on besides (settings, code, data, machine); only a run
     that has the same goes on from it. Raises InputError if the disk refuses it.
     """
-    tensors = {name: tensor.cpu().contiguous() for name, tensor in _tensors(progress).items()}
-    tensors["rows"] = _to_bytes({"history": progress.history, "timing": progress.timing})
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in to_tensors(progress).items()}
     metadata = {"round": str(progress.round), "identity": json.dumps(identity)}
     metadata["sha256"] = _digest(metadata, tensors)
     path = folder / f"round-{progress.round:05d}.safetensors"
@@ -82,9 +66,9 @@ def save(folder: Path, identity: dict, progress: Progress) -> None:
 
 
 def load_latest(
-    folder: Path, identity: dict, start: Progress, show: Callable[[str], None]
-) -> Progress:
-    """Return where the run stands by its last sound checkpoint, or ``start`` if there is none.
+    folder: Path, identity: dict, progress: Progress, show: Callable[[str], None]
+) -> None:
+    """Bring ``progress`` to the last sound checkpoint in ``folder``; leave it if there is none.
 
     ``show`` a line for each checkpoint that is damaged. Raises InputError if a checkpoint is of
     other settings, code, data or another machine.
@@ -97,8 +81,8 @@ def load_latest(
             show(f"{path}: damaged ({error}), not used; the one before is, if there is one")
             continue
         _check(path, theirs, json.loads(json.dumps(identity)))
-        return _progress(round_, tensors, start)
-    return start
+        take_up(progress, round_, tensors)
+        return
 
 
 def remove(folder: Path) -> None:
@@ -112,33 +96,6 @@ def remove(folder: Path) -> None:
 
 def _newest_first(folder: Path) -> list[Path]:
     return sorted(folder.glob("round-*.safetensors"), reverse=True)
-
-
-def _tensors(progress: Progress) -> dict[str, Tensor]:
-    tensors = {f"base/{name}": tensor for name, tensor in progress.base.items()}
-    for client in progress.clients:
-        for part in ("personal", "base_statistics"):
-            state = getattr(client, part)
-            tensors |= {f"{part}/{client.number}/{name}": state[name] for name in state}
-    return tensors
-
-
-def _progress(round_: int, tensors: dict[str, Tensor], start: Progress) -> Progress:
-    device = start.clients[0].train.rows.device
-    states: dict[str, State] = {}
-    for name, tensor in tensors.items():
-        owner, _, layer = name.rpartition("/")  # "base", "personal/3", "base_statistics/3"
-        states.setdefault(owner, {})[layer] = tensor.to(device)
-    clients = [
-        replace(
-            client,
-            personal=states.get(f"personal/{client.number}", {}),
-            base_statistics=states.get(f"base_statistics/{client.number}", {}),
-        )
-        for client in start.clients
-    ]
-    rows = json.loads(tensors["rows"].numpy().tobytes())
-    return Progress(round_, states.get("base", {}), clients, rows["history"], rows["timing"])
 
 
 def _read(path: Path) -> tuple[int, dict, dict[str, Tensor]]:
@@ -163,10 +120,6 @@ def _check(path: Path, theirs: dict, ours: dict) -> None:
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 40 else hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _to_bytes(value: object) -> Tensor:
-    return torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8)
 
 
 def _digest(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:

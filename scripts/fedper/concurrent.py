@@ -19,20 +19,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from fedper.federated import (
-    Client,
-    Message,
-    Report,
-    State,
-    Update,
-    batch_generator,
-    finish_round,
-    load_layers,
-    update_of,
-)
+from fedper.federated import batch_generator, finish_round, load_layers, update_of
 from fedper.run import Run
 from fedper.samples import DeviceSplit
 from fedper.sgd import Momentum, draw_batches, sgd_step, zero_momentum
+from fedper.state import Client, Message, Report, State, Update
 
 WARM_UP_STEPS = 3
 """Steps before a recording, in which libraries choose their kernels (PyTorch's CUDA notes)."""
@@ -60,10 +51,9 @@ def make_slots(model: nn.Sequential, clients: list[Client], run: Run, n_slots: i
     The clients' training samples must share one split.
     """
     sizes = {
-        size
-        for n in {len(client.train) for client in clients}
-        for size in (min(n, run.batch_size), n % run.batch_size)
-        if size > 1
+        len(rows)
+        for client in clients
+        for rows in draw_batches(client.train, 1, torch.Generator(), run.batch_size)
     }
     split = clients[0].train.split
     n_slots = min(n_slots, len(clients))
@@ -115,7 +105,7 @@ def record(
 
 def concurrent_round(
     slots: list[Slot], base: State, clients: list[Client], round_: int, run: Run
-) -> tuple[State, list[Client], list[Report]]:
+) -> tuple[State, list[Report]]:
     """Do what :func:`fedper.federated.server_round` does, ``len(slots)`` clients at a time."""
     download = Message(base)
 
@@ -124,7 +114,7 @@ def concurrent_round(
             wave = clients[first : first + len(slots)]
             yield from train_wave(slots[: len(wave)], wave, download, round_, run)
 
-    return finish_round(download, updates())
+    return finish_round(download, updates(), clients)
 
 
 def train_wave(

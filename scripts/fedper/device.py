@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import time
 from pathlib import Path
 
 import torch
@@ -48,6 +49,23 @@ def autocast(run: Run, device: torch.device) -> torch.autocast:
     """
     enabled = run.precision == "bfloat16"
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+
+def moment(device: torch.device) -> float | torch.cuda.Event:
+    """Mark a moment in what a device does, without waiting until it comes there."""
+    if device.type != "cuda":
+        return time.perf_counter()
+    event = torch.cuda.Event(enable_timing=True)
+    event.record()
+    return event
+
+
+def seconds_between(start: float | torch.cuda.Event, end: float | torch.cuda.Event) -> float:
+    """Return the seconds from one :func:`moment` of a device to another; wait for the second."""
+    if isinstance(start, float):
+        return end - start
+    end.synchronize()
+    return start.elapsed_time(end) / 1000
 
 
 def describe(device: torch.device) -> str:

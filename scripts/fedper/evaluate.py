@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.optim.swa_utils import update_bn
 
 from fedper.device import autocast
-from fedper.federated import Client, State, load_layers, snapshot
+from fedper.federated import load_layers
 from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.samples import Samples
 from fedper.sgd import local_sgd
+from fedper.state import Client, State
+from fedper.weights import snapshot
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,26 @@ def evaluate_client(
         return score(model, client.test, run)
 
 
+@torch.no_grad()
 def reestimate_statistics(model: nn.Module, samples: Samples, run: Run) -> None:
-    """Replace all BatchNorm statistics by those of ``samples``, averaged over equal chunks."""
-    chunks = samples.chunks(run.evaluation_batch_size)
-    with autocast(run, samples.rows.device):
-        update_bn((samples.split.batch(rows) for rows in chunks), model)
+    """Replace all BatchNorm statistics by those of ``samples``, averaged over equal chunks.
+
+    What ``torch.optim.swa_utils.update_bn`` does; but that reads a counter of every layer for
+    every chunk from the device, and so waits for it each time.
+    """
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+    model.train()
+    for n_chunks, rows in enumerate(samples.chunks(run.evaluation_batch_size), start=1):
+        for norm in norms:
+            norm.momentum = 1 / n_chunks  # the mean of all chunks so far
+        images, _ = samples.split.batch(rows)
+        with autocast(run, rows.device):
+            model(images)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
 
 
 @torch.no_grad()

@@ -1,111 +1,57 @@
 """FedPer, as the paper's two algorithms FEDPER-SERVER and FEDPER-CLIENT (section 3).
 
 One model in memory serves all clients in turn; what belongs to the server and to each client is
-explicit state that goes in and comes out. Where the paper is silent, we assume: momentum starts
-from zero in every round, and BatchNorm statistics follow their layer (the base's are averaged
-with it, the personal ones stay with their client).
+explicit state. Where the paper is silent, we assume: momentum starts from zero in every round, and
+BatchNorm statistics follow their layer (the base's are averaged with it, the personal ones stay
+with their client).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from fedper.models import initialise, split
+from fedper.models import split
 from fedper.randomness import seed_for
 from fedper.run import Run
-from fedper.samples import Samples
 from fedper.sgd import local_sgd
-
-State = dict[str, Tensor]
-"""Weights and BatchNorm buffers of some layers by name, as ``state_dict`` gives them."""
-
-
-@dataclass(frozen=True)
-class Message:
-    """All that crosses the network: base layers and, upwards, how many samples trained them."""
-
-    base: State
-    n_samples: int = 0
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of the tensors on the wire, uncompressed."""
-        return sum(tensor.nbytes for tensor in self.base.values())
-
-
-@dataclass(frozen=True)
-class Client:
-    """One client: its data, and what never leaves it.
-
-    personal: W_P_j and its BatchNorm buffers.  base_statistics: the base's BatchNorm buffers as
-    this client's last training left them, kept where evaluation uses a client's "own".
-    """
-
-    number: int
-    train: Samples
-    test: Samples
-    personal: State
-    base_statistics: State = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Report:
-    """What the history says of one client's part in one round; train_loss is a mean in nats."""
-
-    client: int
-    train_loss: float
-    bytes_up: int
-    bytes_down: int
-
-
-class Update(NamedTuple):
-    """What comes of a client's training: W_B to send, the client with its new W_P_j, the loss.
-
-    train_loss: float64 [], a mean in nats, still on the device, so that nobody waits for it.
-    """
-
-    upload: Message
-    client: Client
-    train_loss: Tensor
+from fedper.state import Client, Message, Report, State, Update
+from fedper.weights import restore, snapshot
 
 
 def server_round(
     model: nn.Sequential, base: State, clients: list[Client], round_: int, run: Run
-) -> tuple[State, list[Client], list[Report]]:
+) -> tuple[State, list[Report]]:
     """FEDPER-SERVER, one global round: every client trains from W_B; return the averaged W_B.
 
-    This plain loop, one client after another, is the definition of a round; what
-    :mod:`fedper.concurrent` does on a GPU must equal it.
+    Each client is replaced in ``clients`` as soon as it has trained, so that no client's personal
+    layers are in memory twice. This plain loop, one client after another, is the definition of a
+    round; what :mod:`fedper.concurrent` does on a GPU must equal it.
     """
     download = Message(base)
     updates = (client_update(model, download, client, round_, run) for client in clients)
-    return finish_round(download, updates)
+    return finish_round(download, updates, clients)
 
 
 def finish_round(
-    download: Message, updates: Iterable[Update]
-) -> tuple[State, list[Client], list[Report]]:
-    """Average the bases of the updates as they arrive; report on each, in their order."""
-    trained: list[Client] = []
-    losses: list[Tensor] = []
-    bytes_up: list[int] = []
+    download: Message, updates: Iterable[Update], clients: list[Client]
+) -> tuple[State, list[Report]]:
+    """Average the bases of the updates as they arrive, in the order of ``clients``; report on each.
+
+    Each client is replaced in ``clients`` by what its update made of it.
+    """
+    reports: list[Report] = []
 
     def uploads() -> Iterator[Message]:
         for upload, client, train_loss in updates:
-            trained.append(client)
-            losses.append(train_loss)
-            bytes_up.append(upload.n_bytes)
+            clients[len(reports)] = client
+            sent, received = upload.n_bytes, download.n_bytes
+            reports.append(Report(client.number, train_loss, sent, received))
             yield upload
+            del upload  # or it would be in memory while the next client trains
 
-    base = aggregate(uploads())
-    reports = [
-        Report(client.number, loss, sent, download.n_bytes)
-        for client, loss, sent in zip(trained, torch.stack(losses).tolist(), bytes_up, strict=True)
-    ]
-    return base, trained, reports
+    return aggregate(uploads()), reports
 
 
 def client_update(
@@ -127,6 +73,14 @@ def update_of(model: nn.Sequential, client: Client, train_loss: Tensor, run: Run
         statistics = {name: upload.base[name] for name, _ in base.named_buffers()}
     client = replace(client, personal=snapshot(personal), base_statistics=statistics)
     return Update(upload, client, train_loss)
+
+
+def fine_tune_all(
+    model: nn.Sequential, base: State, clients: list[Client], round_: int, run: Run
+) -> None:
+    """:func:`fine_tune_personal` for every client; each is replaced in ``clients``."""
+    for place, client in enumerate(clients):
+        clients[place] = fine_tune_personal(model, base, client, round_, run)
 
 
 def fine_tune_personal(
@@ -154,8 +108,8 @@ def load_layers(
 ) -> tuple[nn.Sequential, nn.Sequential]:
     """Put (W_B, W_P_j) into ``model``; return its base and its personalization layers."""
     base_layers, personal_layers = split(model, run.personalization_layers)
-    base_layers.load_state_dict(base)
-    personal_layers.load_state_dict(client.personal)
+    restore(base_layers, base)
+    restore(personal_layers, client.personal)
     return base_layers, personal_layers
 
 
@@ -181,27 +135,9 @@ def aggregate(messages: Iterable[Message]) -> State:
             else:
                 total[name] = tensor.double().mul_(message.n_samples)
                 dtypes[name] = tensor.dtype
-    for name, tensor in total.items():
-        tensor.div_(n_samples)
-        if not dtypes[name].is_floating_point:
-            tensor.round_()
-    return {name: tensor.to(dtypes[name]) for name, tensor in total.items()}
-
-
-def initial_base(model: nn.Sequential, run: Run) -> State:
-    """Draw W_B from the seed alone, so that all methods compared start from the same base."""
-    base, _ = split(model, run.personalization_layers)
-    initialise(base, run.seed, "base")
-    return snapshot(base)
-
-
-def initial_personal(model: nn.Sequential, run: Run, client: int) -> State:
-    """Draw W_P_j from the seed and the client's number."""
-    _, personal = split(model, run.personalization_layers)
-    initialise(personal, run.seed, "personal", client)
-    return snapshot(personal)
-
-
-def snapshot(layers: nn.Module) -> State:
-    """Copy the weights and buffers of ``layers``."""
-    return {name: tensor.clone() for name, tensor in layers.state_dict().items()}
+        del message  # or it would be in memory while the next client trains
+    averaged: State = {}
+    for name, dtype in dtypes.items():
+        mean = total.pop(name).div_(n_samples)
+        averaged[name] = (mean if dtype.is_floating_point else mean.round_()).to(dtype)
+    return averaged

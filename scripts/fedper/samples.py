@@ -12,7 +12,7 @@ class DeviceSplit:
 
     Images stay uint8 until a batch is made of them, so even the whole of CIFAR-10 takes 184 MB.
 
-    images: uint8 [N, H, W, 3], the order in which channels-last convolutions want them.
+    images: uint8 [N, 3, H, W].
     labels: int64 [N].  mean, sd: float32 [1, 3, 1, 1], of the training set's pixels scaled to
     0 … 1.
     """
@@ -23,8 +23,12 @@ class DeviceSplit:
     sd: Tensor
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Gather samples: normalised images float32 [B, 3, H, W], labels int64 [B]."""
-        pixels = self.images.index_select(0, rows).permute(0, 3, 1, 2).to(torch.float32)
+        """Gather samples: normalised images float32 [B, 3, H, W], labels int64 [B].
+
+        The images lie in memory channels last, as convolutions want them.
+        """
+        pixels = self.images.index_select(0, rows)
+        pixels = pixels.to(torch.float32, memory_format=torch.channels_last)
         return pixels.div_(255).sub_(self.mean).div_(self.sd), self.labels.index_select(0, rows)
 
 

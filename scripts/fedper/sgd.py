@@ -3,6 +3,8 @@
 Momentum starts from zero in every round; the paper is silent on that.
 """
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -29,6 +31,7 @@ def local_sgd(
     total_loss = torch.zeros((), device=samples.rows.device)
     for rows in batches:
         total_loss += sgd_step(model, momentum, samples.split, rows, run)
+    forget_gradients(momentum)
     return total_loss.double() / sum(map(len, batches))
 
 
@@ -65,8 +68,7 @@ def sgd_step(
     images, labels = split.batch(rows)
     with autocast(run, rows.device):
         loss = cross_entropy(model(images), labels)
-    for parameter in momentum:
-        parameter.grad = None
+    forget_gradients(momentum)
     loss.backward()
     with torch.no_grad():
         sgd(
@@ -82,3 +84,9 @@ def sgd_step(
             maximize=False,
         )
     return loss.detach() * len(rows)
+
+
+def forget_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Free the memory of the gradients; ``backward`` makes new ones."""
+    for parameter in parameters:
+        parameter.grad = None
