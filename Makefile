@@ -34,6 +34,7 @@ bench: $(VENV)/.complete .venv-flower/.complete
 	$(ACTIVATE) && python benchmarks/against_flower.py --flower-python .venv-flower/bin/python \
 		$(if $(CIFAR10),--data $(CIFAR10) --train-images-per-class 500 --test-images-per-class 200) \
 		--out $(BENCHMARKS)/against_flower.json
+	$(ACTIVATE) && python benchmarks/clients.py --out $(BENCHMARKS)/clients.json
 	$(ACTIVATE) && python benchmarks/scaling.py --out $(BENCHMARKS)/scaling.json
 	$(ACTIVATE) && python benchmarks/kill_and_resume.py --out $(BENCHMARKS)/kill_and_resume.json
 	$(ACTIVATE) && python benchmarks/prepare_data.py --out $(BENCHMARKS)/prepare_data.json \

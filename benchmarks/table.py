@@ -97,22 +97,40 @@ def scaling(result: dict) -> str:
         }
         for row in result["shares"]
     ]
-    per_client, in_all = result["fixed_per_client"], result["fixed_in_all"]
     return (
-        "## Number of clients\n\nA fixed number of images a client (one batch of "
-        f"{per_client[0]['batch_size']}, one epoch, K_P = 1); time per image, longest over "
-        f"shortest: {spread(per_client)}.\n\n{shown('fixed_per_client')}\n\n"
-        f"A fixed number of images in all (batches of {in_all[0]['batch_size']}): with a thousand "
-        "clients each takes one step, and what a client costs besides its steps shows (loading, "
-        f"copying and averaging its layers); longest over shortest {spread(in_all)}.\n\n"
-        f"{shown('fixed_in_all')}\n\n"
-        "Memory at full width, K_P = 1, two images a client; the images and PyTorch itself are "
-        f"in it.\n\n{shown('memory')}\n\n"
+        "## Memory\n\nFull width, K_P = 1, two images a client; the images and PyTorch itself are "
+        f"in it, and a checkpoint.\n\n{shown('memory')}\n\n"
         f"## Number of personalization layers\n\n{shown('k_p')}\n\n"
         "## Shares of a run's time\n\nTen clients of 128 images, 4 local epochs, K_P = 2, a "
         f"checkpoint a round.\n\n{markdown(shares)}\n\nStart-up of `train.py` (from the command "
         "to its end, less its one round; import, data, model, writing): "
         f"{result['start_up']['start_up_s']} s, median of {result['start_up']['repeats']}.\n"
+    )
+
+
+def clients(result: dict) -> str:
+    """Show time per image over the number of clients."""
+
+    def shown(name: str) -> str:
+        rows = result[name]
+        columns = {
+            "clients": "clients", "images_per_client": "images a client",
+            "training_ms_per_image": "ms an image", "peak_mib": "peak memory, MiB",
+        }  # fmt: skip
+        table = [{title: row[key] for key, title in columns.items()} for row in rows]
+        return (
+            f"batches of {rows[0]['batch_size']}, local epochs: {rows[0]['local_epochs']}; longest "
+            f"over shortest time per image: {spread(rows)}.\n\n{markdown(table)}\n"
+        )
+
+    return (
+        f"## Number of clients\n\n{MODEL_TITLES[result['model']]} of width {result['width']}, "
+        f"K_P = {result['k_p']}, one thread; medians of {result['turns']} turns, which the numbers "
+        "of clients take one after the other.\n\n"
+        f"A fixed number of images a client: {shown('fixed_per_client')}\n"
+        f"A fixed number of images in all: {shown('fixed_in_all')}\n"
+        "The worst case, a single step for each of the most clients, where loading, copying and "
+        f"averaging layers shows: {shown('one_step')}"
     )
 
 
@@ -143,6 +161,7 @@ def gpu(result: dict) -> str:
 PARTS = {
     "round_vs_loop": speed,
     "against_flower": flower,
+    "clients": clients,
     "scaling": scaling,
     "kill_and_resume": kills,
     "gpu": gpu,

@@ -8,11 +8,13 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 import yaml
 from conftest import REPOSITORY, RUN
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
+import clients
 import gpu
 import prepare_data
 import round_vs_loop
@@ -70,6 +72,29 @@ def test_scaling_measures_clients_and_shares():
     parts = ("training_s", "aggregation_s", "evaluation_s", "checkpoints_s")
     assert all(shares[part] > 0 for part in parts)
     assert shares["training_s"] > shares["aggregation_s"]
+
+
+def test_numbers_of_clients_train_in_turn():
+    settings = {**clients.SMALL, "width": 0.0625, "local_epochs": 2, "batch_size": 4}
+    rows = clients.in_turn(
+        [{**settings, "n_clients": n, "images": 12 // n, "rounds": 2} for n in (1, 3)], n_turns=2
+    )
+    assert [(row["clients"], row["images_per_client"]) for row in rows] == [(1, 12), (3, 4)]
+    for row in rows:
+        assert len(row["each_turn"]) == 2
+        middle = sum(row["each_turn"]) / 2  # 24 images a round
+        assert row["training_ms_per_image"] == pytest.approx(middle, rel=1e-3)
+        assert row["peak_mib"] > 50
+
+
+def test_every_series_gives_all_numbers_of_clients_batches_of_one_size():
+    for name, settings in clients.series(list(clients.CLIENTS)).items():
+        assert [each["n_clients"] for each in settings] == [10, 30, 100, 300, 1000]
+        steps = {each["images"] % each["batch_size"] for each in settings}
+        assert name == "one_step" or steps == {0}
+        if name != "fixed_per_client":
+            totals = [each["images"] * each["n_clients"] for each in settings]
+            assert max(totals) - min(totals) <= max(each["n_clients"] for each in settings)
 
 
 def test_plain_convolutions_are_pytorch_s():

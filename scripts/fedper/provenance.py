@@ -9,6 +9,7 @@ from pathlib import Path
 TRAINING_CODE = (
     "checkpoint.py",
     "concurrent.py",
+    "convolution.py",
     "data/dataset.py",
     "device.py",
     "errors.py",
@@ -17,13 +18,17 @@ TRAINING_CODE = (
     "files.py",
     "models.py",
     "partition.py",
+    "progress.py",
     "provenance.py",
     "randomness.py",
     "record.py",
     "run.py",
     "samples.py",
+    "set_up.py",
     "sgd.py",
     "simulate.py",
+    "state.py",
+    "weights.py",
 )
 """The modules that a training run executes; a change in one of them makes its result stale."""
 
