@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -135,13 +134,21 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: 
     """Compare both for one model; speeds are images per second, the ratio a median of pairs."""
     model, base, clients = set_up(run, n_images, device)
     loops = {name: LOOPS[name](deepcopy(model)) for name in names}
-    turn: dict[str, Callable[[], object]] = {
-        "round": lambda: server_round(model, base, clients[:], 1, run),
-        **{name: partial(plain_loop, loop, clients, run) for name, loop in loops.items()},
-        "evaluation": lambda: evaluate_round(model, base, clients, 1, run),
+    turn: dict[str, Callable[[list[Client]], object]] = {
+        "round": lambda clients: server_round(model, base, clients[:], 1, run),
+        **{
+            name: lambda clients, m=loop: plain_loop(m, clients, run)
+            for name, loop in loops.items()
+        },
+        "evaluation": lambda clients: evaluate_round(model, base, clients, 1, run),
     }
-    turns = [{key: seconds(work, device) for key, work in turn.items()} for _ in range(repeats + 1)]
-    times = {key: [taken[key] for taken in turns[1:]] for key in turn}  # the first warms up
+    for work in turn.values():
+        work(clients[:1])  # warms up
+    turns = [
+        {key: seconds(lambda w=work: w(clients), device) for key, work in turn.items()}
+        for _ in range(repeats)
+    ]
+    times = {key: [taken[key] for taken in turns] for key in turn}
 
     median = {key: statistics.median(values) for key, values in times.items()}
     trained = run.n_clients * n_images * run.local_epochs
@@ -219,10 +226,10 @@ def main() -> None:
     parser.add_argument("--loops", nargs="+", choices=LOOPS, default=list(LOOPS))
     parser.add_argument("--ways", nargs="+", default=["1x2", "2x1"], help="processes x threads")
     parser.add_argument("--width", type=float, default=1.0)
-    parser.add_argument("--clients", type=int, default=2)
-    parser.add_argument("--images", type=int, default=512, help="training images a client")
+    parser.add_argument("--clients", type=int, default=10)
+    parser.add_argument("--images", type=int, default=500, help="training images a client")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--here", action="store_true", help="only this process, with --threads")
     parser.add_argument("--out", type=Path, help="JSON file to write (default: only print)")
