@@ -34,7 +34,7 @@ from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.samples import DeviceSplit, Samples
 from fedper.state import Client, State
-from fedper.weights import initial_base, initial_personal
+from fedper.weights import initial_base, initial_personal, to_device
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -104,11 +104,16 @@ def set_up(
 ) -> tuple[nn.Sequential, State, list[Client]]:
     """Make a model, its initial base, and clients with ``n_images`` random images each."""
     model = MODELS[run.model](10, run.width, run.stem).to(memory_format=torch.channels_last)
-    base = initial_base(model, run)
+    base = to_device(initial_base(model, run), device)
     train = deal(random_split(n_images * run.n_clients, 0, device), run.n_clients)
     test = deal(random_split(n_images // 2 * run.n_clients, 1, device), run.n_clients)
     clients = [
-        Client(number, train[number], test[number], initial_personal(model, run, number))
+        Client(
+            number,
+            train[number],
+            test[number],
+            to_device(initial_personal(model, run, number), device),
+        )
         for number in range(run.n_clients)
     ]
     return model.to(device), base, clients

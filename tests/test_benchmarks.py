@@ -39,7 +39,8 @@ def test_the_plain_loop_trains_on_the_batches_of_the_engine_and_ends_with_its_we
 def test_the_benchmark_writes_a_ratio_for_both_models(tmp_path):
     command = [
         sys.executable, REPOSITORY / "benchmarks/round_vs_loop.py", "--width", "0.0625",
-        "--images", "8", "--clients", "2", "--repeats", "1", "--device", "cpu", "--out", tmp_path / "result.json",
+        "--images", "8", "--clients", "2", "--repeats", "1", "--device", "cpu",
+        "--out", tmp_path / "result.json",
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)
     result = json.loads((tmp_path / "result.json").read_text())

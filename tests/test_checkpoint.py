@@ -188,7 +188,10 @@ def test_checkpoints_stay_if_the_results_cannot_be_written(play, tmp_path):
 def test_what_a_killed_writer_left_is_removed(play, tmp_path):
     folder = tmp_path / "checkpoints"
     folder.mkdir()
-    (folder / f"{PREFIX}abc.safetensors").write_text("half")
+    left = folder / f"{PREFIX}abc.safetensors"
+    left.mkdir()
+    (left / "round-00001.safetensors").write_text("half")
+    (left / ".tmpJWV0xn").write_text("safetensors 0.8 writes into a temporary file of its own")
     play()
     assert files(folder) == ["round-00003.safetensors", "round-00004.safetensors"]
 

@@ -22,7 +22,7 @@ from fedper.data.digits import make_digit_pairs_dataset, make_digits_dataset
 from fedper.data.parquet import read_parquet
 from fedper.errors import InputError
 from fedper.partition import draw_partition
-from fedper.set_up import to_device
+from fedper.set_up import on_device
 from PIL import Image
 from sklearn.datasets import load_digits
 
@@ -110,7 +110,7 @@ def test_mean_and_sd_are_those_of_numpy(small_dataset):
 
 
 def test_normalisation_gives_mean_0_and_sd_1_over_the_training_set(small_dataset):
-    split = to_device(small_dataset, small_dataset.train, torch.device("cpu"))
+    split = on_device(small_dataset, small_dataset.train, torch.device("cpu"))
     images, labels = split.batch(torch.arange(len(split.labels)))
     assert labels.tolist() == small_dataset.train.labels.tolist()
     torch.testing.assert_close(images.mean(dim=(0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-5)

@@ -257,6 +257,8 @@ def test_snapshot_is_a_copy(make_run):
 
 def test_restoring_brings_every_tensor_back_and_wants_them_all(make_run):
     model = build(make_run())
+    for number, tensor in enumerate(model.state_dict().values()):
+        tensor.fill_(number)
     state = snapshot(model)
     other = build(make_run())
     restore(other, state)
@@ -264,6 +266,8 @@ def test_restoring_brings_every_tensor_back_and_wants_them_all(make_run):
     del state["block1.bn1.running_mean"]
     with pytest.raises(KeyError, match=r"block1.bn1.running_mean"):
         restore(other, state)
+    with pytest.raises(KeyError, match=r"only in the state: block99"):
+        restore(model, {**snapshot(model), "block99.weight": torch.zeros(1)})
 
 
 def test_personal_layers_are_in_memory_once(make_run):

@@ -13,6 +13,7 @@ from fedper.errors import InputError
 from fedper.evaluate import evaluate_client
 from fedper.federated import fine_tune_all, server_round
 from fedper.partition import draw_partition
+from fedper.record import HISTORY_COLUMNS, write_run
 from fedper.run import CHOICES
 from fedper.samples import DeviceSplit, Samples
 from fedper.simulate import simulate
@@ -157,3 +158,22 @@ def test_the_parts_of_a_round_are_timed_apart(small_dataset, partition, monkeypa
         {"round": 1, "training_s": 1.0, "evaluation_s": 3.0},
         {"round": 2, "training_s": 7.0, "evaluation_s": 9.0},
     ]
+
+
+def test_files_of_a_run_are_written_as_pandas_writes_them_but_for_nan(tmp_path):
+    values = (1, 0, 20, 7, float("inf"), 1.1e-05, 3, 4)
+    row = dict(zip(HISTORY_COLUMNS, values, strict=True))
+    other = {**row, "client": 1, "test_loss": float("nan"), "train_loss": 0.1 + 0.2}
+    timing = [{"evaluation_s": 0.5, "training_s": 3.0, "round": 1}]
+    write_run(tmp_path, {"name": "a run"}, [row, other], timing)
+    header = "round,client,samples,correct,test_loss,train_loss,bytes_up,bytes_down"
+    assert (tmp_path / "history.csv").read_text().splitlines() == [
+        header,
+        "1,0,20,7,inf,1.1e-05,3,4",
+        "1,1,20,7,nan,0.30000000000000004,3,4",
+    ]
+    assert (tmp_path / "timing.csv").read_text() == "round,training_s,evaluation_s\n1,3.0,0.5\n"
+    as_pandas = pd.DataFrame([row, {**other, "test_loss": 2.0}]).to_csv(index=False)
+    assert as_pandas.splitlines()[:2] == (tmp_path / "history.csv").read_text().splitlines()[:2]
+    with pytest.raises(KeyError, match="training_s"):
+        write_run(tmp_path, {}, [row], [{"round": 1, "evaluation_s": 0.5}])

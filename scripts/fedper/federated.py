@@ -42,12 +42,12 @@ def finish_round(
     Each client is replaced in ``clients`` by what its update made of it.
     """
     reports: list[Report] = []
+    received = download.n_bytes
 
     def uploads() -> Iterator[Message]:
         for upload, client, train_loss in updates:
             clients[len(reports)] = client
-            sent, received = upload.n_bytes, download.n_bytes
-            reports.append(Report(client.number, train_loss, sent, received))
+            reports.append(Report(client.number, train_loss, upload.n_bytes, received))
             yield upload
             del upload  # or it would be in memory while the next client trains
 

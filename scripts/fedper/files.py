@@ -1,26 +1,27 @@
 """Writing files so that a reader sees the whole of one or none of it."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = ".writing-"
-"""How the names of temporary files begin."""
+"""How the names of the folders of temporary files begin."""
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` that takes its place if the block succeeds.
+    """Yield a temporary path that takes the place of ``path`` if the block succeeds.
 
-    If it fails, the temporary file is removed and what was at ``path`` stays. What is there
-    afterwards is on the disk, so not even a power cut leaves half of it.
+    It lies in a folder of its own beside ``path``, because writers like safetensors' have temporary
+    files too. If the block fails, the folder is removed and what was at ``path`` stays. What is
+    there afterwards is on the disk, so not even a power cut leaves half of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PREFIX, suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=PREFIX, suffix=path.suffix))
+    temporary = folder / path.name
     try:
         yield temporary
         temporary.chmod(0o666 & ~_umask())
@@ -28,13 +29,13 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
         _sync(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
-    """Remove the temporary files of writers that were killed; only where nobody else writes."""
-    for path in folder.glob(PREFIX + pattern):
-        path.unlink()
+    """Remove what writers that were killed left; only where nobody else writes."""
+    for leftover in folder.glob(PREFIX + pattern):
+        shutil.rmtree(leftover)
 
 
 def write_text(path: Path, text: str) -> None:

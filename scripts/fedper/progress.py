@@ -39,6 +39,7 @@ def to_tensors(progress: Progress) -> dict[str, Tensor]:
 
 def take_up(progress: Progress, round_: int, tensors: dict[str, Tensor]) -> None:
     """Bring ``progress`` to what :func:`to_tensors` made of it after ``round_``."""
+    rows = json.loads(tensors.pop("rows").numpy().tobytes())
     device = progress.clients[0].train.rows.device
     states: dict[str, State] = {}
     for name, tensor in tensors.items():
@@ -52,5 +53,4 @@ def take_up(progress: Progress, round_: int, tensors: dict[str, Tensor]) -> None
             personal=states.get(f"personal/{client.number}", {}),
             base_statistics=states.get(f"base_statistics/{client.number}", {}),
         )
-    rows = json.loads(tensors["rows"].numpy().tobytes())
     progress.history, progress.timing = rows["history"], rows["timing"]

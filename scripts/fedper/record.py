@@ -66,7 +66,7 @@ def write_run(folder: Path, about: dict, history: Rows, timing: Rows) -> None:
 
 def _to_csv(rows: Rows, columns: Iterable[str]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([row[column] for column in columns] for row in rows)
     return text.getvalue()

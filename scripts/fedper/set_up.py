@@ -11,7 +11,7 @@ from fedper.progress import Progress
 from fedper.run import Run
 from fedper.samples import DeviceSplit, Samples
 from fedper.state import Client
-from fedper.weights import initial_base, initial_personal
+from fedper.weights import initial_base, initial_personal, to_device
 
 
 def set_up(
@@ -39,14 +39,14 @@ def set_up(
         model = with_linear_base(model, run.personalization_layers, image_size)
     # Weights are drawn on the CPU, so they are the same on every device.
     model.to(memory_format=torch.channels_last)
-    base = initial_base(model, run)
-    train, test = (to_device(dataset, split, device) for split in (dataset.train, dataset.test))
+    base = to_device(initial_base(model, run), device)
+    train, test = (on_device(dataset, split, device) for split in (dataset.train, dataset.test))
     clients = [
         Client(
             number,
             train=Samples(train, torch.tensor(samples.train, device=device)),
             test=Samples(test, torch.tensor(samples.test, device=device)),
-            personal=initial_personal(model, run, number),
+            personal=to_device(initial_personal(model, run, number), device),
         )
         for number, samples in enumerate(partition.clients)
     ]
@@ -55,7 +55,7 @@ def set_up(
     return model.to(device), Progress(base, clients)
 
 
-def to_device(dataset: Dataset, split: Split, device: torch.device) -> DeviceSplit:
+def on_device(dataset: Dataset, split: Split, device: torch.device) -> DeviceSplit:
     """Put a whole split on ``device``, with the normalisation of the data set."""
     return DeviceSplit(
         images=torch.from_numpy(split.images).to(device),

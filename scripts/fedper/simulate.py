@@ -81,21 +81,22 @@ def play_rounds(
     """
     clients = progress.clients
     device = clients[0].train.rows.device
-    while progress.round < run.rounds:
-        progress.round += 1
+    for round_ in range(progress.round + 1, run.rounds + 1):
         start = moment(device)
-        progress.base, reports = train(progress.base, clients, progress.round, run)
+        progress.base, reports = train(progress.base, clients, round_, run)
         if run.personal_finetune_epochs:
-            fine_tune_all(model, progress.base, clients, progress.round, run)
+            fine_tune_all(model, progress.base, clients, round_, run)
         trained = moment(device)
-        scores = evaluate_round(model, progress.base, clients, progress.round, run)
+        scores = evaluate_round(model, progress.base, clients, round_, run)
         end = moment(device)
 
-        rows = [_row(progress.round, r, s) for r, s in zip(reports, scores, strict=True)]
+        losses = torch.stack([report.train_loss for report in reports]).tolist()
+        rows = [_row(round_, *one) for one in zip(reports, losses, scores, strict=True)]
+        progress.round = round_
         progress.history += rows
         training_s, evaluation_s = seconds_between(start, trained), seconds_between(trained, end)
         progress.timing.append(
-            {"round": progress.round, "training_s": training_s, "evaluation_s": evaluation_s}
+            {"round": round_, "training_s": training_s, "evaluation_s": evaluation_s}
         )
         show(_progress_line(run, progress, scores))
         if diverged := _divergence(run, rows):
@@ -104,14 +105,14 @@ def play_rounds(
         keep(progress)
 
 
-def _row(round_: int, report: Report, score: Score) -> dict:
+def _row(round_: int, report: Report, train_loss: float, score: Score) -> dict:
     return {
         "round": round_,
         "client": score.client,
         "samples": score.n_samples,
         "correct": score.n_correct,
         "test_loss": score.loss,
-        "train_loss": report.train_loss.item(),
+        "train_loss": train_loss,
         "bytes_up": report.bytes_up,
         "bytes_down": report.bytes_down,
     }

@@ -49,9 +49,18 @@ def snapshot(layers: nn.Module) -> State:
 
 
 def restore(layers: nn.Module, state: State) -> None:
-    """Copy ``state`` into the weights and buffers of ``layers``; KeyError if one is not in it.
+    """Copy ``state`` into the weights and buffers of ``layers``.
 
-    What ``load_state_dict`` does, without its search through all modules: 1 ms a client.
+    As ``load_state_dict``, without its walk through all modules: 1 ms a client. Raises KeyError if
+    the names are not the same.
     """
-    for name, tensor in layers.state_dict().items():
+    own = layers.state_dict()
+    if different := own.keys() ^ state.keys():
+        raise KeyError(f"only in layers or only in the state: {', '.join(sorted(different))}")
+    for name, tensor in own.items():
         tensor.copy_(state[name])
+
+
+def to_device(state: State, device: torch.device) -> State:
+    """Bring ``state`` to a device."""
+    return {name: tensor.to(device) for name, tensor in state.items()}
