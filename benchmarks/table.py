@@ -115,7 +115,7 @@ def clients(result: dict) -> str:
         rows = result[name]
         columns = {
             "clients": "clients", "images_per_client": "images a client",
-            "training_ms_per_image": "ms an image", "peak_mib": "peak memory, MiB",
+            "training_ms_per_image": "ms an image",
         }  # fmt: skip
         table = [{title: row[key] for key, title in columns.items()} for row in rows]
         return (
