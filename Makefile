@@ -25,7 +25,7 @@ lint: $(VENV)/.complete
 	$(ACTIVATE) && ruff check . && ruff format --check . && snakefmt --check Snakefile workflow
 	$(ACTIVATE) && snakemake --lint
 
-# Every benchmark, with nothing else on the machine (about 50 min on 2 cores), and the page of their
+# Every benchmark, with nothing else on the machine (about 80 min on 2 cores), and the page of their
 # tables; real images where they are prepared, Flower in an environment of its own.
 BENCHMARKS = results/benchmarks
 CIFAR10 = $(firstword $(wildcard data/prepared/cpu/cifar10-*.safetensors))
