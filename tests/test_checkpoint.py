@@ -9,11 +9,12 @@ import fedper.simulate as simulation
 import pandas as pd
 import pytest
 import torch
-from conftest import REPOSITORY, SMALL
+from conftest import REPOSITORY, SMALL, start
 from fedper.checkpoint import kept_in
 from fedper.errors import InputError
 from fedper.files import PREFIX
 from fedper.partition import draw_partition
+from fedper.progress import Progress, take_up, to_tensors
 from fedper.run import N_LAYERS
 from fedper.simulate import simulate
 
@@ -76,6 +77,25 @@ def test_an_interrupted_run_ends_with_the_same_bytes(play, tmp_path, changes):
     resumed, lines = play(run)
     assert [line.split(", ")[0].split(": ")[1] for line in lines] == ["round 4/4"]
     assert resumed.to_csv() == whole.to_csv()
+
+
+def test_a_checkpoint_copies_no_weights_and_gives_them_back_in_their_layout(make_run):
+    _, base, clients = start(make_run(personalization_layers=2), sizes=(8, 6))
+    progress = Progress(base, clients)
+    tensors = to_tensors(progress)
+    drawn = {name: tensor.clone() for name, tensor in clients[1].personal.items()}
+    for part, state in (("base", base), ("personal/1", clients[1].personal)):
+        for name, tensor in state.items():
+            kept = tensors[f"{part}/{name}"]
+            assert kept.is_contiguous()
+            assert kept.data_ptr() == tensor.data_ptr()
+    written = {name: tensor.clone() for name, tensor in tensors.items()}
+    take_up(progress, 3, sorted(written.items()))
+    assert progress.round == 3
+    for name, tensor in progress.clients[1].personal.items():
+        assert torch.equal(tensor, drawn[name])
+        assert tensor.is_contiguous(memory_format=torch.channels_last) or tensor.dim() != 4
+    assert progress.base.keys() == base.keys()
 
 
 def damage(path, where=-100):

@@ -7,13 +7,17 @@ import weakref
 import pytest
 import torch
 from conftest import build, random_samples, start
-from fedper.federated import aggregate, client_update, finish_round, server_round
+from fedper import federated
+from fedper.federated import client_update, server_round
 from fedper.models import split
 from fedper.randomness import seed_for
 from fedper.run import N_LAYERS
-from fedper.sgd import local_sgd
+from fedper.server import WeightedMean
+from fedper.sgd import batch_sizes, draw_batches, local_sgd
 from fedper.state import Client, Message
 from fedper.weights import initial_base, initial_personal, restore, snapshot
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
 
@@ -95,6 +99,13 @@ def test_fedavg_of_three_clients_against_an_independent_implementation(make_run)
         assert_equal_states(base, server.state_dict())
 
 
+def aggregate(messages):
+    mean = WeightedMean()
+    for message in messages:
+        mean.add(message)
+    return mean.take()
+
+
 def test_aggregation_weighs_by_samples_as_worked_out_by_hand():
     messages = [
         Message({"w": torch.tensor([1.0, 4.0]), "n": torch.tensor(10)}, n_samples=1),
@@ -121,21 +132,6 @@ def test_aggregation_does_not_depend_on_the_order_of_clients():
     assert torch.equal(aggregate(messages)["w"], aggregate(messages[::-1])["w"])
 
 
-def test_aggregation_keeps_no_message():
-    alive = []
-
-    def stream():
-        for n in range(1, 6):
-            message = Message({"w": torch.ones(3) * n}, n_samples=1)
-            alive.append(weakref.ref(message))
-            yield message
-            del message
-            gc.collect()
-            assert not [reference for reference in alive if reference() is not None]
-
-    assert aggregate(stream())["w"].tolist() == [3.0] * 3
-
-
 @pytest.mark.parametrize("model_name", N_LAYERS)
 def test_no_personal_tensor_is_in_any_message(make_run, model_name):
     for k_p in range(N_LAYERS[model_name] + 1):
@@ -147,8 +143,9 @@ def test_no_personal_tensor_is_in_any_message(make_run, model_name):
         assert upload.base.keys() == base.keys()
         assert not [n for n in upload.base if n.split(".")[0] in personal_names]
         assert {n.split(".")[0] for n in client.personal} <= set(personal_names)
-        # nor does the message share memory with what stays
+        # nor does the message share memory with what stays, or with the model
         kept = {tensor.data_ptr() for tensor in client.personal.values()}
+        kept |= {tensor.data_ptr() for tensor in model.state_dict().values()}
         assert not kept & {tensor.data_ptr() for tensor in upload.base.values()}
 
 
@@ -270,19 +267,34 @@ def test_restoring_brings_every_tensor_back_and_wants_them_all(make_run):
         restore(model, {**snapshot(model), "block99.weight": torch.zeros(1)})
 
 
-def test_personal_layers_are_in_memory_once(make_run):
-    """A round with a thousand clients must not need two thousand personal parts."""
+def test_when_a_client_trains_nothing_of_the_last_one_is_in_memory_twice(make_run, monkeypatch):
+    """A round with a thousand clients must not need two thousand personal parts, or messages."""
     run = make_run(personalization_layers=2)
     model, base, clients = start(run, sizes=(8, 6, 10))
-    alive = [weakref.ref(client.personal["classifier.fc.weight"]) for client in clients]
-    gone_when_the_next_begins = []
+    drawn = [weakref.ref(client.personal["classifier.fc.weight"]) for client in clients]
+    uploads, begun = [], []
 
-    def updates():
-        for number in range(3):
-            gone_when_the_next_begins.append([reference() is None for reference in alive])
-            yield client_update(model, Message(base), clients[number], 1, run)
+    def spy(*arguments):
+        gc.collect()
+        begun.append([reference() is None for reference in (*drawn, *uploads)])
+        update = client_update(*arguments)
+        uploads.append(weakref.ref(update.upload))
+        return update
 
-    finish_round(Message(base), updates(), clients)
-    assert gone_when_the_next_begins == [
-        [False, False, False], [True, False, False], [True, True, False]
-    ]  # fmt: skip
+    monkeypatch.setattr(federated, "client_update", spy)
+    server_round(model, base, clients, 1, run)
+    assert begun == [
+        [False, False, False],
+        [True, False, False, True],
+        [True, True, False, True, True],
+    ]
+
+
+@settings(deadline=None)
+@given(n=st.integers(1, 200), batch_size=st.integers(1, 50))
+def test_the_sizes_of_batches_are_those_that_are_drawn(n, batch_size):
+    sizes = batch_sizes(n, batch_size)
+    drawn = draw_batches(random_samples(n, 0, size=1), 2, torch.Generator(), batch_size)
+    assert list(map(len, drawn)) == 2 * sizes
+    whole, rest = divmod(n, batch_size)
+    assert sizes == ([batch_size] * whole + [rest] * (rest > 1) if batch_size > 1 else [])

@@ -7,7 +7,7 @@ keyed by (seed, round, client), so what follows does not depend on where a run w
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def save(folder: Path, identity: dict, progress: Progress) -> None:
     """
     tensors = {name: tensor.cpu().contiguous() for name, tensor in to_tensors(progress).items()}
     metadata = {"round": str(progress.round), "identity": json.dumps(identity)}
-    metadata["sha256"] = _digest(metadata, tensors)
+    metadata["sha256"] = _digest(metadata, sorted(tensors.items()))
     path = folder / f"round-{progress.round:05d}.safetensors"
     with atomic(path) as temporary:
         try:
@@ -76,12 +76,12 @@ def load_latest(
     remove_leftovers(folder, "*.safetensors")
     for path in _newest_first(folder):
         try:
-            round_, theirs, tensors = _read(path)
+            round_, theirs = _verify(path)
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             show(f"{path}: damaged ({error}), not used; the one before is, if there is one")
             continue
         _check(path, theirs, json.loads(json.dumps(identity)))
-        take_up(progress, round_, tensors)
+        take_up(progress, round_, _tensors(path))
         return
 
 
@@ -98,13 +98,20 @@ def _newest_first(folder: Path) -> list[Path]:
     return sorted(folder.glob("round-*.safetensors"), reverse=True)
 
 
-def _read(path: Path) -> tuple[int, dict, dict[str, Tensor]]:
+def _verify(path: Path) -> tuple[int, dict]:
+    """Read all of a checkpoint; return its round and identity, or raise ValueError."""
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if metadata.pop("sha256") != _digest(metadata, tensors):
+    if metadata.pop("sha256") != _digest(metadata, _tensors(path)):
         raise ValueError("its content is not what was written")
-    return int(metadata["round"]), json.loads(metadata["identity"]), tensors
+    return int(metadata["round"]), json.loads(metadata["identity"])
+
+
+def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
+    """Read a checkpoint's tensors one by one, in the order of their names."""
+    with safe_open(path, framework="pt") as file:
+        for name in sorted(file.keys()):
+            yield name, file.get_tensor(name)
 
 
 def _check(path: Path, theirs: dict, ours: dict) -> None:
@@ -122,9 +129,9 @@ def _short(value: object) -> str:
     return text if len(text) <= 40 else hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _digest(metadata: dict[str, str], tensors: dict[str, Tensor]) -> str:
+def _digest(metadata: dict[str, str], tensors: Iterable[tuple[str, Tensor]]) -> str:
     digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    for name in sorted(tensors):
-        digest.update(f"{name} {tensors[name].dtype} {list(tensors[name].shape)}".encode())
-        digest.update(tensors[name].reshape(-1).view(torch.uint8).numpy())
+    for name, tensor in tensors:
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()

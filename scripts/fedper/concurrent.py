@@ -11,7 +11,7 @@ equals :func:`fedper.federated.server_round`. On a CPU, where there is nothing t
 calls the step itself; that is for tests.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
@@ -19,11 +19,19 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from fedper.federated import batch_generator, finish_round, load_layers, update_of
+from fedper.federated import load_layers, update_of
 from fedper.run import Run
 from fedper.samples import DeviceSplit
-from fedper.sgd import Momentum, draw_batches, sgd_step, zero_momentum
-from fedper.state import Client, Message, Report, State, Update
+from fedper.server import Server
+from fedper.sgd import (
+    Momentum,
+    batch_generator,
+    batch_sizes,
+    draw_batches,
+    sgd_step,
+    zero_momentum,
+)
+from fedper.state import Client, Report, State
 
 WARM_UP_STEPS = 3
 """Steps before a recording, in which libraries choose their kernels (PyTorch's CUDA notes)."""
@@ -50,11 +58,7 @@ def make_slots(model: nn.Sequential, clients: list[Client], run: Run, n_slots: i
 
     The clients' training samples must share one split.
     """
-    sizes = {
-        len(rows)
-        for client in clients
-        for rows in draw_batches(client.train, 1, torch.Generator(), run.batch_size)
-    }
+    sizes = {size for client in clients for size in batch_sizes(len(client.train), run.batch_size)}
     split = clients[0].train.split
     n_slots = min(n_slots, len(clients))
     return [make_slot(deepcopy(model), split, sizes, run) for _ in range(n_slots)]
@@ -107,25 +111,22 @@ def concurrent_round(
     slots: list[Slot], base: State, clients: list[Client], round_: int, run: Run
 ) -> tuple[State, list[Report]]:
     """Do what :func:`fedper.federated.server_round` does, ``len(slots)`` clients at a time."""
-    download = Message(base)
-
-    def updates() -> Iterator[Update]:
-        for first in range(0, len(clients), len(slots)):
-            wave = clients[first : first + len(slots)]
-            yield from train_wave(slots[: len(wave)], wave, download, round_, run)
-
-    return finish_round(download, updates(), clients)
+    server = Server(base, clients)
+    for first in range(0, len(clients), len(slots)):
+        wave = clients[first : first + len(slots)]
+        train_wave(slots[: len(wave)], wave, server, round_, run)
+    return server.finish()
 
 
 def train_wave(
-    slots: list[Slot], clients: list[Client], download: Message, round_: int, run: Run
-) -> Iterator[Update]:
-    """FEDPER-CLIENT(j) in every slot, one client in each; yield what comes of them in order."""
+    slots: list[Slot], clients: list[Client], server: Server, round_: int, run: Run
+) -> None:
+    """FEDPER-CLIENT(j) in every slot, one client in each; the server receives all, in order."""
     batches: list[list[Tensor]] = []
     for slot, client in zip(slots, clients, strict=True):
-        load_layers(slot.model, download.base, client, run)
+        load_layers(slot.model, server.download.base, client, run)
         forget(slot)
-        generator = batch_generator(client, round_, run)
+        generator = batch_generator(run, "batches", round_, client.number)
         batches.append(draw_batches(client.train, run.local_epochs, generator, run.batch_size))
         if slot.stream:
             slot.stream.wait_stream(torch.cuda.current_stream())
@@ -137,7 +138,8 @@ def train_wave(
         if slot.stream:
             torch.cuda.current_stream().wait_stream(slot.stream)
     for slot, client, rows in zip(slots, clients, batches, strict=True):
-        yield update_of(slot.model, client, slot.total_loss.double() / sum(map(len, rows)), run)
+        train_loss = slot.total_loss.double() / sum(map(len, rows))
+        server.receive(update_of(slot.model, client, train_loss, run))
 
 
 def forget(slot: Slot) -> None:

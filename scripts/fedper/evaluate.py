@@ -15,12 +15,10 @@ from torch.nn.functional import cross_entropy
 
 from fedper.device import autocast
 from fedper.federated import load_layers
-from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.samples import Samples
-from fedper.sgd import local_sgd
+from fedper.sgd import batch_generator, local_sgd
 from fedper.state import Client, State
-from fedper.weights import snapshot
 
 
 @dataclass(frozen=True)
@@ -57,13 +55,11 @@ def evaluate_client(
     With ``run.evaluation_finetune_epochs`` the client first trains all layers on its own samples
     for so long, and forgets that afterwards; with K_P = 0 that is FedAvg with local fine-tuning.
     """
-    base_layers, _ = load_layers(model, base, client, run)
-    if run.batchnorm_statistics == "own":
-        base_layers.load_state_dict(client.base_statistics, strict=False)
+    own = client.base_statistics if run.batchnorm_statistics == "own" else {}
+    load_layers(model, base | own, client, run)
     with unchanged(model, weights=run.evaluation_finetune_epochs > 0):
         if run.evaluation_finetune_epochs:
-            seed = seed_for(run.seed, "evaluation batches", round_, client.number)
-            generator = torch.Generator().manual_seed(seed)
+            generator = batch_generator(run, "evaluation batches", round_, client.number)
             local_sgd(model, client.train, run.evaluation_finetune_epochs, generator, run)
         if run.batchnorm_statistics == "reestimated":
             reestimate_statistics(model, client.train, run)
@@ -114,9 +110,11 @@ def score(model: nn.Module, samples: Samples, run: Run) -> Tensor:
 def unchanged(model: nn.Module, weights: bool) -> Iterator[None]:
     """Restore buffers and mode of ``model`` afterwards, and its ``weights`` if they will change."""
     mode = model.training
-    before = snapshot(model) if weights else {n: b.clone() for n, b in model.named_buffers()}
+    tensors = list(model.state_dict().values() if weights else model.buffers())
+    before = [tensor.clone() for tensor in tensors]
     try:
         yield
     finally:
-        model.load_state_dict(before, strict=weights)
+        for tensor, value in zip(tensors, before, strict=True):
+            tensor.copy_(value)
         model.train(mode)

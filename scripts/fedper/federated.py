@@ -6,16 +6,14 @@ BatchNorm statistics follow their layer (the base's are averaged with it, the pe
 with their client).
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-import torch
 from torch import Tensor, nn
 
 from fedper.models import split
-from fedper.randomness import seed_for
 from fedper.run import Run
-from fedper.sgd import local_sgd
+from fedper.server import Server
+from fedper.sgd import batch_generator, local_sgd
 from fedper.state import Client, Message, Report, State, Update
 from fedper.weights import restore, snapshot
 
@@ -25,33 +23,14 @@ def server_round(
 ) -> tuple[State, list[Report]]:
     """FEDPER-SERVER, one global round: every client trains from W_B; return the averaged W_B.
 
-    Each client is replaced in ``clients`` as soon as it has trained, so that no client's personal
-    layers are in memory twice. This plain loop, one client after another, is the definition of a
-    round; what :mod:`fedper.concurrent` does on a GPU must equal it.
+    Each client is replaced in ``clients`` as soon as it has trained. This plain loop, one client
+    after another, is the definition of a round; what :mod:`fedper.concurrent` does on a GPU must
+    equal it.
     """
-    download = Message(base)
-    updates = (client_update(model, download, client, round_, run) for client in clients)
-    return finish_round(download, updates, clients)
-
-
-def finish_round(
-    download: Message, updates: Iterable[Update], clients: list[Client]
-) -> tuple[State, list[Report]]:
-    """Average the bases of the updates as they arrive, in the order of ``clients``; report on each.
-
-    Each client is replaced in ``clients`` by what its update made of it.
-    """
-    reports: list[Report] = []
-    received = download.n_bytes
-
-    def uploads() -> Iterator[Message]:
-        for upload, client, train_loss in updates:
-            clients[len(reports)] = client
-            reports.append(Report(client.number, train_loss, upload.n_bytes, received))
-            yield upload
-            del upload  # or it would be in memory while the next client trains
-
-    return aggregate(uploads()), reports
+    server = Server(base, clients)
+    for client in clients:
+        server.receive(client_update(model, server.download, client, round_, run))
+    return server.finish()
 
 
 def client_update(
@@ -59,7 +38,7 @@ def client_update(
 ) -> Update:
     """FEDPER-CLIENT(j): SGD over (W_B, W_P_j) jointly; send only W_B."""
     load_layers(model, download.base, client, run)
-    generator = batch_generator(client, round_, run)
+    generator = batch_generator(run, "batches", round_, client.number)
     train_loss = local_sgd(model, client.train, run.local_epochs, generator, run)
     return update_of(model, client, train_loss, run)
 
@@ -92,9 +71,7 @@ def fine_tune_personal(
     in training, and what it learns is forgotten with them.
     """
     base_layers, personal_layers = load_layers(model, base, client, run)
-    generator = torch.Generator().manual_seed(
-        seed_for(run.seed, "fine-tuning batches", round_, client.number)
-    )
+    generator = batch_generator(run, "fine-tuning batches", round_, client.number)
     base_layers.requires_grad_(False)
     try:
         local_sgd(model, client.train, run.personal_finetune_epochs, generator, run)
@@ -111,33 +88,3 @@ def load_layers(
     restore(base_layers, base)
     restore(personal_layers, client.personal)
     return base_layers, personal_layers
-
-
-def batch_generator(client: Client, round_: int, run: Run) -> torch.Generator:
-    """Seed the order of a client's batches in a round, whoever trained before it."""
-    return torch.Generator().manual_seed(seed_for(run.seed, "batches", round_, client.number))
-
-
-def aggregate(messages: Iterable[Message]) -> State:
-    """W_B ← Σ_j γ_j W_B,j with γ_j = n_j / Σ n_j, over weights and BatchNorm buffers alike.
-
-    Messages are summed in float64 as they arrive, so memory does not grow with the number of
-    clients, and their order hardly ever shows in the float32 result. Counters (int64) are rounded.
-    """
-    total: State = {}
-    dtypes: dict[str, torch.dtype] = {}
-    n_samples = 0
-    for message in messages:
-        n_samples += message.n_samples
-        for name, tensor in message.base.items():
-            if name in total:
-                total[name].add_(tensor, alpha=message.n_samples)
-            else:
-                total[name] = tensor.double().mul_(message.n_samples)
-                dtypes[name] = tensor.dtype
-        del message  # or it would be in memory while the next client trains
-    averaged: State = {}
-    for name, dtype in dtypes.items():
-        mean = total.pop(name).div_(n_samples)
-        averaged[name] = (mean if dtype.is_floating_point else mean.round_()).to(dtype)
-    return averaged

@@ -1,6 +1,7 @@
 """Where a run stands between two rounds, and that as tensors, for a file."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -26,31 +27,44 @@ class Progress:
 
 
 def to_tensors(progress: Progress) -> dict[str, Tensor]:
-    """Name every tensor; the rows go into one of uint8 [n], as JSON. ``round`` is not in them."""
-    tensors = {f"base/{name}": tensor for name, tensor in progress.base.items()}
+    """Name every tensor; the rows go into one of uint8 [n], as JSON. ``round`` is not in them.
+
+    Weights are as the run holds them, not copied: kernels [C', h, w, C], which are contiguous.
+    """
+    tensors = {f"base/{name}": to_nhwc(tensor) for name, tensor in progress.base.items()}
     for client in progress.clients:
         for part in ("personal", "base_statistics"):
             state = getattr(client, part)
-            tensors |= {f"{part}/{client.number}/{name}": state[name] for name in state}
+            tensors |= {f"{part}/{client.number}/{name}": to_nhwc(state[name]) for name in state}
     rows = json.dumps({"history": progress.history, "timing": progress.timing}).encode()
     tensors["rows"] = torch.frombuffer(bytearray(rows), dtype=torch.uint8)
     return tensors
 
 
-def take_up(progress: Progress, round_: int, tensors: dict[str, Tensor]) -> None:
-    """Bring ``progress`` to what :func:`to_tensors` made of it after ``round_``."""
-    rows = json.loads(tensors.pop("rows").numpy().tobytes())
+def take_up(progress: Progress, round_: int, tensors: Iterable[tuple[str, Tensor]]) -> None:
+    """Bring ``progress`` to what :func:`to_tensors` made of it after ``round_``.
+
+    What was there goes first, so that no client's layers are in memory twice.
+    """
     device = progress.clients[0].train.rows.device
-    states: dict[str, State] = {}
-    for name, tensor in tensors.items():
-        owner, _, layer = name.rpartition("/")  # "base", "personal/3", "base_statistics/3"
-        states.setdefault(owner, {})[layer] = tensor.to(device)
-    progress.round = round_
-    progress.base = states.get("base", {})
-    for place, client in enumerate(progress.clients):
-        progress.clients[place] = replace(
-            client,
-            personal=states.get(f"personal/{client.number}", {}),
-            base_statistics=states.get(f"base_statistics/{client.number}", {}),
-        )
-    progress.history, progress.timing = rows["history"], rows["timing"]
+    progress.round, progress.base = round_, {}
+    progress.clients[:] = [replace(c, personal={}, base_statistics={}) for c in progress.clients]
+    for name, tensor in tensors:
+        part, *rest = name.split("/")
+        if part == "rows":
+            rows = json.loads(tensor.numpy().tobytes())
+            progress.history, progress.timing = rows["history"], rows["timing"]
+            continue
+        *number, layer = rest  # "base/layer", "personal/3/layer", "base_statistics/3/layer"
+        state: State = getattr(progress.clients[int(number[0])] if number else progress, part)
+        state[layer] = from_nhwc(tensor).to(device)
+
+
+def to_nhwc(tensor: Tensor) -> Tensor:
+    """View a kernel [C', C, h, w] as [C', h, w, C]; others stay."""
+    return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor
+
+
+def from_nhwc(tensor: Tensor) -> Tensor:
+    """Undo :func:`to_nhwc`."""
+    return tensor.permute(0, 3, 1, 2) if tensor.dim() == 4 else tensor

@@ -24,6 +24,7 @@ TRAINING_CODE = (
     "record.py",
     "run.py",
     "samples.py",
+    "server.py",
     "set_up.py",
     "sgd.py",
     "simulate.py",

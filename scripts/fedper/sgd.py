@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.sgd import sgd
 
 from fedper.device import autocast
+from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.samples import DeviceSplit, Samples
 
@@ -35,21 +36,33 @@ def local_sgd(
     return total_loss.double() / sum(map(len, batches))
 
 
+def batch_generator(run: Run, purpose: str, round_: int, client: int) -> torch.Generator:
+    """Seed the order of a client's batches in a round, whoever trained before it."""
+    return torch.Generator().manual_seed(seed_for(run.seed, purpose, round_, client))
+
+
 def draw_batches(
     samples: Samples, epochs: int, generator: torch.Generator, batch_size: int
 ) -> list[Tensor]:
     """List the rows (int64 [B]) of each step; every epoch is shuffled anew.
 
-    They go to the device at once. A last batch of a single sample is left out, because BatchNorm
-    cannot use it.
+    They go to the device at once.
     """
-    n = len(samples)
+    n, sizes = len(samples), batch_sizes(len(samples), batch_size)
     order = torch.cat([torch.randperm(n, generator=generator) for _ in range(epochs)])
     if samples.rows.is_cuda:
         order = order.pin_memory()
     rows = samples.rows[order.to(samples.rows.device, non_blocking=True)]
-    batches = (batch for epoch in rows.split(n) for batch in epoch.split(batch_size))
-    return [batch for batch in batches if len(batch) > 1]
+    return [batch for epoch in rows.split(n) for batch in epoch[: sum(sizes)].split(sizes)]
+
+
+def batch_sizes(n_samples: int, batch_size: int) -> list[int]:
+    """List the sizes of an epoch's batches.
+
+    A last batch of a single sample is left out, because BatchNorm cannot use it.
+    """
+    sizes = [min(batch_size, n_samples - first) for first in range(0, n_samples, batch_size)]
+    return [size for size in sizes if size > 1]
 
 
 def zero_momentum(model: nn.Module) -> Momentum:

@@ -54,10 +54,9 @@ def simulate(
         load_latest(checkpoints, identity, progress, show)
         keep = partial(save, checkpoints, identity)
     train = partial(server_round, model)
-    if device.type == "cuda" and concurrent_clients > 1:
-        train = partial(
-            concurrent_round, make_slots(model, progress.clients, run, concurrent_clients)
-        )
+    if device.type == "cuda" and concurrent_clients > 1 and progress.round < run.rounds:
+        slots = make_slots(model, progress.clients, run, concurrent_clients)
+        train = partial(concurrent_round, slots)
     play_rounds(run, model, train, progress, show, keep)
     return progress.history, progress.timing
 
