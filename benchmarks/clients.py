@@ -2,9 +2,11 @@
 
 For a fixed number of images a client; for a fixed number of images in all, with the paper's four
 local epochs; and for the worst case, in which each of a thousand clients takes a single step, so
-that what a client costs besides its steps shows. All numbers of clients train the same model in
-one process, in turn, there and back again, so that neither a slow minute of the machine nor where
-a process happens to lie in memory makes one of them look slow.
+that what a client costs besides its steps shows.
+
+All numbers of clients train the same model in one process, and every round is played in ten slices
+of its clients, in which the numbers take turns: a slow minute of the machine slows all of them. So
+times are compared slice by slice, as ratios to the first number.
 
     python benchmarks/clients.py --out results/benchmarks/clients.json
 """
@@ -12,6 +14,7 @@ a process happens to lie in memory makes one of them look slow.
 import argparse
 import json
 import statistics
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,59 +22,71 @@ import torch
 from fedper.device import describe, set_up_device
 from fedper.federated import server_round
 from fedper.files import write_text
-from round_vs_loop import RUN, seconds, set_up
+from round_vs_loop import RUN, set_up
 
 CLIENTS = (10, 30, 100, 300, 1000)
 CPU = torch.device("cpu")
+N_SLICES = 10
 SMALL = {"model": "mobilenet_v1", "width": 0.25, "personalization_layers": 1}
 
 
 def in_turn(all_settings: list[dict], n_turns: int) -> list[dict]:
-    """Train ``n_turns`` times with each of the settings; say what each took.
+    """Train with each of the settings, slice by slice; say what each took.
 
-    settings: of the run; images: of each client; rounds: how many to train at a time.
+    settings: of the run, whose number of clients is a multiple of N_SLICES; images: of each
+    client; rounds: how many to train.  n_turns: how often all of that.
     """
     worlds = []
     for settings in all_settings:
-        changes = {k: v for k, v in settings.items() if k not in ("images", "rounds")}
-        run = replace(RUN, **changes)
+        run = replace(RUN, **{k: v for k, v in settings.items() if k not in ("images", "rounds")})
         set_up_device("cpu", run)
-        worlds.append((run, *set_up(run, settings["images"], CPU)))
-    model = worlds[0][1]
-    taken: list[list[float]] = [[] for _ in worlds]
-    for turn in range(n_turns + 1):
-        order = range(len(worlds)) if turn % 2 == 0 else range(len(worlds))[::-1]
-        for number in order:
-            run, _, base, clients = worlds[number]
-            if turn == 0:  # warms up
-                server_round(model, base, clients[:1], 1, replace(run, local_epochs=1))
-                continue
-            n_rounds = all_settings[number]["rounds"]
-            times = [
-                seconds(lambda b=base, c=clients, r=run: server_round(model, b, c, 1, r), CPU)
-                for _ in range(n_rounds)
-            ]
-            taken[number].append(statistics.mean(times))
-    rows = [row_of(*one) for one in zip(all_settings, taken, strict=True)]
+        worlds.append((run, settings, *set_up(run, settings["images"], CPU)))
+    model = worlds[0][2]
+
+    def ms_an_image(number: int, part: int) -> float:
+        run, settings, _, base, clients = worlds[number]
+        n = len(clients) // N_SLICES
+        some = clients[part * n : (part + 1) * n]
+        start = time.perf_counter()
+        for _ in range(settings["rounds"]):
+            server_round(model, base, some[:], 1, run)
+        taken = time.perf_counter() - start
+        return 1000 * taken / (n * settings["images"] * run.local_epochs * settings["rounds"])
+
+    for number in range(len(worlds)):
+        ms_an_image(number, 0)  # warms up
+    slices: list[list[float]] = []  # for each slice, ms an image with each of the settings
+    for part in [*range(N_SLICES)] * n_turns:
+        numbers = range(len(worlds))
+        there_or_back = numbers if len(slices) % 2 == 0 else reversed(numbers)
+        taken = {number: ms_an_image(number, part) for number in there_or_back}
+        slices.append([taken[number] for number in numbers])
+    columns = list(zip(*slices, strict=True))
+    rows = [row_of(*one, columns[0]) for one in zip(all_settings, columns, strict=True)]
     print(*rows, sep="\n", flush=True)
     return rows
 
 
-def row_of(settings: dict, taken: list[float]) -> dict:
-    """Sum up one number of clients; taken: seconds of a round, by turn."""
-    n_images = settings["n_clients"] * settings["images"] * settings["local_epochs"]
+def row_of(settings: dict, times: list[float], firsts: list[float]) -> dict:
+    """Sum up what one of the settings took; times, firsts: its ms an image and the first's.
+
+    Both by slice; ``over_first`` has the quartiles of their ratios.
+    """
+    ratios = [one / first for one, first in zip(times, firsts, strict=True)]
     return {
+        "model": settings["model"],
+        "k_p": settings["personalization_layers"],
         "clients": settings["n_clients"],
         "images_per_client": settings["images"],
         "local_epochs": settings["local_epochs"],
         "batch_size": settings["batch_size"],
-        "training_ms_per_image": round(1000 * statistics.median(taken) / n_images, 4),
-        "each_turn": [round(1000 * value / n_images, 4) for value in taken],
+        "training_ms_per_image": round(statistics.mean(times), 4),
+        "over_first": [round(value, 3) for value in statistics.quantiles(ratios, n=4)],
     }
 
 
 def series(clients: list[int]) -> dict[str, list[dict]]:
-    """List the settings of every series; a turn of each number of clients takes about as long."""
+    """List the settings of every series; with each, as many images are trained."""
     most = max(clients)
     one_epoch = {**SMALL, "local_epochs": 1}
     return {
@@ -102,9 +117,8 @@ def main() -> None:
     result = {
         "device": describe(CPU),
         "torch": torch.__version__,
-        **{key: SMALL[key] for key in ("model", "width")},
-        "k_p": SMALL["personalization_layers"],
-        "turns": arguments.turns,
+        "width": SMALL["width"],
+        "slices": N_SLICES * arguments.turns,
         **{
             name: in_turn(settings, arguments.turns)
             for name, settings in series(arguments.clients).items()

@@ -1,9 +1,9 @@
 """Memory as clients grow in number, speed over K_P, and what a run's time goes into.
 
-Peak memory with 10 and with 1,000 clients at full width; speed over the number of personalization
-layers; the shares of training, aggregation, evaluation and checkpoints in a run, and its start-up.
-Each measurement is a process of its own, so its peak memory is its own. (How time grows with the
-number of clients: clients.py.)
+Peak memory with 10 and with 1,000 clients at full width, each in a process of its own; time over
+the number of personalization layers, which take turns as in clients.py; the shares of training,
+aggregation, evaluation and checkpoints in a run, and its start-up. (How time grows with the number
+of clients: clients.py.)
 
     python benchmarks/scaling.py --out results/benchmarks/scaling.json
 """
@@ -22,23 +22,23 @@ from pathlib import Path
 
 import kill_and_resume
 import torch
+from clients import CPU, N_SLICES, in_turn
 from fedper import simulate as simulation
 from fedper.checkpoint import save
 from fedper.device import describe, set_up_device
 from fedper.evaluate import evaluate_round
-from fedper.federated import client_update, finish_round, server_round
+from fedper.federated import client_update, server_round
 from fedper.files import write_text
 from fedper.progress import Progress
 from fedper.run import N_LAYERS, Run
-from fedper.state import Message
+from fedper.server import Server
 from round_vs_loop import RUN, seconds, set_up
 
 CLIENTS = (10, 1000)
-CPU = torch.device("cpu")
 
 
 def measure_clients(settings: dict) -> dict:
-    """Time a round of training and evaluation; peak memory is that of this process."""
+    """Play a round of training, and evaluate; peak memory is that of this process."""
     n_images = settings.pop("images")
     run = replace(RUN, **settings)
     set_up_device("cpu", run)
@@ -68,6 +68,12 @@ def measure_clients(settings: dict) -> dict:
     }
 
 
+def k_p_series(model: str, values: tuple[int, ...]) -> list[dict]:
+    """List the settings of a run over the number of personalization layers."""
+    size = {"n_clients": N_SLICES, "local_epochs": 2, "batch_size": 128, "images": 128}
+    return [{**size, "model": model, "personalization_layers": k_p, "rounds": 1} for k_p in values]
+
+
 def measure_shares(settings: dict) -> dict:
     """Take the time of a run of two rounds apart; all in seconds, with a checkpoint a round."""
     run = replace(RUN, rounds=2, n_clients=10, **settings)
@@ -76,13 +82,12 @@ def measure_shares(settings: dict) -> dict:
     spent: dict[str, float] = {"client_update": 0.0, "save": 0.0}
 
     def train(base, clients, round_, run):
-        def updates():
-            for client in clients:
-                with watch(spent, "client_update"):
-                    update = client_update(model, Message(base), client, round_, run)
-                yield update
-
-        return finish_round(Message(base), updates(), clients)
+        server = Server(base, clients)
+        for client in clients:
+            with watch(spent, "client_update"):
+                update = client_update(model, server.download, client, round_, run)
+            server.receive(update)
+        return server.finish()
 
     def keep(progress):
         with watch(spent, "save"):
@@ -151,13 +156,9 @@ def all_measurements(clients: list[int]) -> dict:
             for n in clients
         ],
         "k_p": [
-            apart(
-                "clients",
-                {"model": model, "personalization_layers": k_p, "n_clients": 4, "local_epochs": 2,
-                 "images": 128},
-            )
+            row
             for model, n_layers in N_LAYERS.items()
-            for k_p in (0, 1, 2, 4, n_layers)
+            for row in in_turn(k_p_series(model, (0, 1, 2, 4, n_layers)), n_turns=2)
         ],
         "shares": [apart("shares", {"model": model}) for model in N_LAYERS],
         "start_up": measure_start_up(5),

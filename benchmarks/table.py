@@ -76,19 +76,18 @@ def flower(result: dict) -> str:
 
 
 def scaling(result: dict) -> str:
-    """Show what more clients and more personalization layers cost."""
-    columns = {
-        "model": "model", "width": "width", "k_p": "K_P", "clients": "clients",
-        "images_per_client": "images a client", "images_per_s": "images/s",
-        "training_ms_per_image": "ms an image",
-        "evaluation_ms_per_client": "evaluation, ms a client", "peak_mib": "peak memory, MiB",
-    }  # fmt: skip
-
-    def shown(key: str) -> str:
-        return markdown(
-            [{title: titled(row, name) for name, title in columns.items()} for row in result[key]]
-        )
-
+    """Show the memory of more clients, the time of more personalization layers, and shares."""
+    memory = [
+        {"model": MODEL_TITLES[row["model"]], "clients": row["clients"],
+         "evaluation, ms a client": row["evaluation_ms_per_client"],
+         "peak memory, MiB": row["peak_mib"]}
+        for row in result["memory"]
+    ]  # fmt: skip
+    k_p = [
+        {"model": MODEL_TITLES[row["model"]], "K_P": row["k_p"], **times(row, "K_P = 0")}
+        for row in result["k_p"]
+    ]
+    first = result["k_p"][0]
     shares = [
         {"model": MODEL_TITLES[row["model"]]}
         | {
@@ -99,8 +98,11 @@ def scaling(result: dict) -> str:
     ]
     return (
         "## Memory\n\nFull width, K_P = 1, two images a client; the images and PyTorch itself are "
-        f"in it, and a checkpoint.\n\n{shown('memory')}\n\n"
-        f"## Number of personalization layers\n\n{shown('k_p')}\n\n"
+        f"in it, and a checkpoint.\n\n{markdown(memory)}\n\n"
+        "## Number of personalization layers\n\nFull width, "
+        f"{first['clients']} clients of {first['images_per_client']} images, batches of "
+        f"{first['batch_size']}, local epochs: {first['local_epochs']}; in turn, client by client, "
+        f"as above.\n\n{markdown(k_p)}\n\n"
         "## Shares of a run's time\n\nTen clients of 128 images, 4 local epochs, K_P = 2, a "
         f"checkpoint a round.\n\n{markdown(shares)}\n\nStart-up of `train.py` (from the command "
         "to its end, less its one round; import, data, model, writing): "
@@ -113,20 +115,22 @@ def clients(result: dict) -> str:
 
     def shown(name: str) -> str:
         rows = result[name]
-        columns = {
-            "clients": "clients", "images_per_client": "images a client",
-            "training_ms_per_image": "ms an image",
-        }  # fmt: skip
-        table = [{title: row[key] for key, title in columns.items()} for row in rows]
+        table = [
+            {"clients": row["clients"], "images a client": row["images_per_client"],
+             **times(row, f"{rows[0]['clients']} clients")}
+            for row in rows
+        ]  # fmt: skip
         return (
             f"batches of {rows[0]['batch_size']}, local epochs: {rows[0]['local_epochs']}; longest "
             f"over shortest time per image: {spread(rows)}.\n\n{markdown(table)}\n"
         )
 
+    first = result["one_step"][0]
     return (
-        f"## Number of clients\n\n{MODEL_TITLES[result['model']]} of width {result['width']}, "
-        f"K_P = {result['k_p']}, one thread; medians of {result['turns']} turns, which the numbers "
-        "of clients take one after the other.\n\n"
+        f"## Number of clients\n\n{MODEL_TITLES[first['model']]} of width {result['width']}, "
+        f"K_P = {first['k_p']}, one thread. Rounds are played in slices of their clients, in which "
+        f"the numbers of clients take turns; ratios are medians over {result['slices']} slices, "
+        "with quartiles.\n\n"
         f"A fixed number of images a client: {shown('fixed_per_client')}\n"
         f"A fixed number of images in all: {shown('fixed_in_all')}\n"
         "The worst case, a single step for each of the most clients, where loading, copying and "
@@ -170,15 +174,20 @@ PARTS = {
 """What is written of each file, in the order of the page; a file that is not there is left out."""
 
 
-def titled(row: dict, name: str) -> object:
-    """Write the model's name for people."""
-    return MODEL_TITLES[row[name]] if name == "model" else row[name]
+def times(row: dict, first: str) -> dict:
+    """Show a time per image, and its ratio to that of the ``first`` of a series, by name."""
+    low, median, high = row["over_first"]
+    return {
+        "ms an image": row["training_ms_per_image"],
+        f"over that of {first}": f"{median:.3f}",
+        "quartiles": f"{low:.3f} to {high:.3f}",
+    }
 
 
 def spread(rows: list[dict]) -> str:
-    """Divide the longest time per image by the shortest."""
-    times = [row["training_ms_per_image"] for row in rows]
-    return f"{max(times) / min(times):.3f}"
+    """Divide the longest time per image by the shortest, both as ratios to the first."""
+    medians = [row["over_first"][1] for row in rows]
+    return f"{max(medians) / min(medians):.3f}"
 
 
 def markdown(rows: list[dict]) -> str:

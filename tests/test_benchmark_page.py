@@ -12,11 +12,11 @@ import table
 
 ROWS = [
     {"model": "mobilenet_v1", "width": 0.25, "k_p": 1, "clients": n, "images_per_client": 64,
-     "batch_size": 64, "local_epochs": 1, "images_per_s": 1000.0, "training_ms_per_image": ms,
-     "evaluation_ms_per_client": 2.0, "peak_mib": 800}
+     "batch_size": 64, "local_epochs": 1, "training_ms_per_image": 2 * ms,
+     "over_first": [ms - 0.01, ms, ms + 0.01], "evaluation_ms_per_client": 2.0, "peak_mib": 800}
     for n, ms in ((10, 1.0), (1000, 1.03))
 ]  # fmt: skip
-CLIENTS = {"model": "mobilenet_v1", "width": 0.25, "k_p": 1, "turns": 2}
+CLIENTS = {"width": 0.25, "slices": 20}
 CLIENTS |= dict.fromkeys(("fixed_per_client", "fixed_in_all", "one_step"), ROWS)
 SCALING = {
     "memory": ROWS,
@@ -45,6 +45,7 @@ def page(tmp_path):
 
 def test_ratios_and_shares_are_worked_out_from_the_files(page):
     assert page.count("longest over shortest time per image: 1.030.") == 3
+    assert page.count("1.020 to 1.040") == 4
     assert "| ResNet-34 | 70.0%      | 10.0%         | 15.0%        | 5.0%          |" in page
     assert "3.21 s, median of 5" in page
 

@@ -1,6 +1,7 @@
 """The benchmark runs, and its two sides do the same work."""
 
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -75,16 +76,39 @@ def test_scaling_measures_clients_and_shares():
     assert shares["training_s"] > shares["aggregation_s"]
 
 
-def test_numbers_of_clients_train_in_turn():
-    settings = {**clients.SMALL, "width": 0.0625, "local_epochs": 2, "batch_size": 4}
+def test_numbers_of_clients_are_compared_slice_by_slice(monkeypatch):
+    """By a clock on which a step takes as long as there are samples in it, and then twice that."""
+    clock = itertools.count()
+    now, played = [0.0], []
+
+    def spy(model, base, some, round_, run):
+        assert len(some) == run.n_clients // clients.N_SLICES
+        played.append((run.n_clients, some[0].number))
+        slow = 2 if next(clock) > 50 else 1
+        now[0] += slow * sum(len(c.train) for c in some) * run.local_epochs * run.n_clients / 1000
+
+    monkeypatch.setattr(clients, "server_round", spy)
+    monkeypatch.setattr(clients.time, "perf_counter", lambda: now[0])
+    size = {**clients.SMALL, "width": 0.0625, "local_epochs": 2, "batch_size": 4}
     rows = clients.in_turn(
-        [{**settings, "n_clients": n, "images": 12 // n, "rounds": 2} for n in (1, 3)], n_turns=2
-    )
-    assert [(row["clients"], row["images_per_client"]) for row in rows] == [(1, 12), (3, 4)]
-    for row in rows:
-        assert len(row["each_turn"]) == 2
-        middle = sum(row["each_turn"]) / 2  # 24 images a round
-        assert row["training_ms_per_image"] == pytest.approx(middle, rel=1e-3)
+        [{**size, "n_clients": 10, "images": 9, "rounds": 2},
+         {**size, "n_clients": 30, "images": 3, "rounds": 2}], n_turns=2
+    )  # fmt: skip
+    assert played[4:12] == [(10, 0)] * 2 + [(30, 0)] * 2 + [(30, 3)] * 2 + [(10, 1)] * 2
+    assert len(played) == 4 + 2 * 10 * 2 * 2
+    assert [(row["clients"], row["images_per_client"]) for row in rows] == [(10, 9), (30, 3)]
+    # n ms an image with n clients, or 2 n; whoever is slow, the ratio is three
+    assert 10 < rows[0]["training_ms_per_image"] < 20
+    assert rows[0]["over_first"] == [1.0, 1.0, 1.0]
+    assert rows[1]["over_first"][1] == pytest.approx(3)
+
+
+def test_personalization_layers_are_compared_in_turn():
+    series = scaling.k_p_series("resnet34", (0, 18))
+    small = {"width": 0.0625, "images": 2, "local_epochs": 1}
+    rows = clients.in_turn([{**each, **small} for each in series], n_turns=1)
+    assert [row["k_p"] for row in rows] == [0, 18]
+    assert rows[1]["over_first"][0] > 0
 
 
 def test_every_series_gives_all_numbers_of_clients_batches_of_one_size():
