@@ -65,6 +65,20 @@ def test_table_2_has_a_column_a_depth_over_the_seeds_that_all_depths_have(tmp_pa
     ]  # fmt: skip
 
 
+def test_table_2_has_the_data_sets_in_the_order_of_the_paper_stand_ins_too(tmp_path):
+    made = []
+    names = {"flickr_aes": "simulated", "cifar100": "digit_pairs", "cifar10": "digits"}
+    for dataset, source in names.items():
+        for k_p in (1, 2):
+            run = replace(RUN, dataset=dataset, personalization_layers=k_p)
+            run = replace(run, stand_in={"source": source})
+            made.append(write_run(tmp_path / run.name, run, [(2, 2)]))
+    shown = table2(read_clients(made)).shown
+    assert shown["data set"].tolist() == [
+        f"stand-in for {name}" for name in ("CIFAR-10", "CIFAR-100", "FLICKR-AES")
+    ]
+
+
 def test_runs_with_other_settings_are_not_averaged_together(tmp_path):
     made = [
         write_run(tmp_path / str(rate), replace(RUN, learning_rate=rate), [(value, value)])

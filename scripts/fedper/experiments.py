@@ -97,7 +97,7 @@ def describe_figure(config: dict, figure: str) -> str:
 
 def _describe_grids(config: dict, grids: list[dict]) -> str:
     datasets = dict.fromkeys(dataset for grid in grids for dataset in grid["datasets"])
-    titles = " and ".join(config["datasets"][dataset]["title"] for dataset in datasets)
+    titles = "; ".join(config["datasets"][dataset]["title"] for dataset in datasets)
     models = dict.fromkeys(model for grid in grids for model in grid["models"])
     widths = {model: config["models"][model]["width"] for model in models}
     if len(set(widths.values())) == 1:

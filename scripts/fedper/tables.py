@@ -111,7 +111,7 @@ def _in_order(table: pd.DataFrame) -> pd.DataFrame:
     """Sort by data set and model as the paper has them, then by what varies."""
     order = {"dataset": dataset_order, "model": list(MODEL_TITLES).index}
     return table.sort_values(
-        ROW,
+        [column for column in ROW if column in table],
         key=lambda column: column.map(order[column.name]) if column.name in order else column,
         ignore_index=True,
     )
@@ -123,7 +123,7 @@ def _a_column_a_depth(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     wide = frame.assign(accuracy=accuracy).pivot(
         index=[*keys, "n_seeds"], columns="personalization_layers", values="accuracy"
     )
-    wide = wide.reset_index()
+    wide = _in_order(wide.reset_index())
     shown = _keys_for_reading(wide)
     shown["seeds"] = wide["n_seeds"]
     for depth in sorted(frame["personalization_layers"].unique()):
