@@ -4,9 +4,9 @@ For a fixed number of images a client; for a fixed number of images in all, with
 local epochs; and for the worst case, in which each of a thousand clients takes a single step, so
 that what a client costs besides its steps shows.
 
-All numbers of clients train the same model in one process, and every round is played in ten slices
-of its clients, in which the numbers take turns: a slow minute of the machine slows all of them. So
-times are compared slice by slice, as ratios to the first number.
+All numbers of clients train the same model in one process, in ten slices, in which the numbers take
+turns: a slow minute of the machine slows all of them. So times are compared slice by slice, as
+ratios to the first number.
 
     python benchmarks/clients.py --out results/benchmarks/clients.json
 """
@@ -15,14 +15,19 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from fedper.device import describe, set_up_device
-from fedper.federated import server_round
+from fedper.federated import client_update
 from fedper.files import write_text
+from fedper.run import Run
+from fedper.server import Server
+from fedper.state import Client, State
 from round_vs_loop import RUN, set_up
+from torch import nn
 
 CLIENTS = (10, 30, 100, 300, 1000)
 CPU = torch.device("cpu")
@@ -33,38 +38,51 @@ SMALL = {"model": "mobilenet_v1", "width": 0.25, "personalization_layers": 1}
 def in_turn(all_settings: list[dict], n_turns: int) -> list[dict]:
     """Train with each of the settings, slice by slice; say what each took.
 
-    settings: of the run, whose number of clients is a multiple of N_SLICES; images: of each
-    client; rounds: how many to train.  n_turns: how often all of that.
+    settings: of the run; images: of each client; rounds: how many to train; together the rounds'
+    clients are a multiple of N_SLICES.  n_turns: how often all of that.
     """
-    worlds = []
+    model, plays = None, []
     for settings in all_settings:
         run = replace(RUN, **{k: v for k, v in settings.items() if k not in ("images", "rounds")})
         set_up_device("cpu", run)
-        worlds.append((run, settings, *set_up(run, settings["images"], CPU)))
-    model = worlds[0][2]
+        own, base, clients = set_up(run, settings["images"], CPU)
+        model = model or own
+        plays.append(play_without_end(model, run, base, clients))
 
-    def ms_an_image(number: int, part: int) -> float:
-        run, settings, _, base, clients = worlds[number]
-        n = len(clients) // N_SLICES
-        some = clients[part * n : (part + 1) * n]
+    def ms_an_image(number: int) -> float:
+        settings = all_settings[number]
+        n_clients = settings["n_clients"] * settings["rounds"] // N_SLICES
         start = time.perf_counter()
-        for _ in range(settings["rounds"]):
-            server_round(model, base, some[:], 1, run)
+        for _ in range(n_clients):
+            next(plays[number])
         taken = time.perf_counter() - start
-        return 1000 * taken / (n * settings["images"] * run.local_epochs * settings["rounds"])
+        return 1000 * taken / (n_clients * settings["images"] * settings["local_epochs"])
 
-    for number in range(len(worlds)):
-        ms_an_image(number, 0)  # warms up
+    numbers = range(len(plays))
+    for number in numbers:
+        ms_an_image(number)  # warms up
     slices: list[list[float]] = []  # for each slice, ms an image with each of the settings
-    for part in [*range(N_SLICES)] * n_turns:
-        numbers = range(len(worlds))
-        there_or_back = numbers if len(slices) % 2 == 0 else reversed(numbers)
-        taken = {number: ms_an_image(number, part) for number in there_or_back}
+    for turn in range(N_SLICES * n_turns):
+        there_or_back = numbers if turn % 2 == 0 else reversed(numbers)
+        taken = {number: ms_an_image(number) for number in there_or_back}
         slices.append([taken[number] for number in numbers])
     columns = list(zip(*slices, strict=True))
     rows = [row_of(*one, columns[0]) for one in zip(all_settings, columns, strict=True)]
     print(*rows, sep="\n", flush=True)
     return rows
+
+
+def play_without_end(
+    model: nn.Sequential, run: Run, base: State, clients: list[Client]
+) -> Iterator[None]:
+    """Play rounds as ``fedper.federated.server_round`` does, and stop after every client."""
+    while True:
+        server = Server(base, clients[:])
+        for client in clients:
+            server.receive(client_update(model, server.download, client, 1, run))
+            if client is clients[-1]:
+                server.finish()
+            yield
 
 
 def row_of(settings: dict, times: list[float], firsts: list[float]) -> dict:

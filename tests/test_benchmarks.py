@@ -1,7 +1,6 @@
 """The benchmark runs, and its two sides do the same work."""
 
 import io
-import itertools
 import json
 import subprocess
 import sys
@@ -9,10 +8,9 @@ import time
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
 import yaml
-from conftest import REPOSITORY, RUN
+from conftest import REPOSITORY, RUN, start
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import clients
@@ -21,8 +19,9 @@ import prepare_data
 import round_vs_loop
 import scaling
 from fedper.data.photos import decode_photos, open_photos
-from fedper.federated import client_update
-from fedper.state import Message
+from fedper.federated import client_update, server_round
+from fedper.server import Server
+from fedper.state import Message, Update
 from PIL import Image
 
 
@@ -77,30 +76,45 @@ def test_scaling_measures_clients_and_shares():
 
 
 def test_numbers_of_clients_are_compared_slice_by_slice(monkeypatch):
-    """By a clock on which a step takes as long as there are samples in it, and then twice that."""
-    clock = itertools.count()
+    """By a clock on which n clients take n ms an image, and twice that after a while."""
     now, played = [0.0], []
 
-    def spy(model, base, some, round_, run):
-        assert len(some) == run.n_clients // clients.N_SLICES
-        played.append((run.n_clients, some[0].number))
-        slow = 2 if next(clock) > 50 else 1
-        now[0] += slow * sum(len(c.train) for c in some) * run.local_epochs * run.n_clients / 1000
+    def spy(model, download, client, round_, run):
+        played.append((run.n_clients, client.number))
+        slow = 2 if len(played) > 100 else 1
+        now[0] += slow * len(client.train) * run.local_epochs * run.n_clients / 1000
+        return Update(Message(download.base, n_samples=1), client, torch.zeros(()))
 
-    monkeypatch.setattr(clients, "server_round", spy)
+    monkeypatch.setattr(clients, "client_update", spy)
     monkeypatch.setattr(clients.time, "perf_counter", lambda: now[0])
     size = {**clients.SMALL, "width": 0.0625, "local_epochs": 2, "batch_size": 4}
     rows = clients.in_turn(
-        [{**size, "n_clients": 10, "images": 9, "rounds": 2},
-         {**size, "n_clients": 30, "images": 3, "rounds": 2}], n_turns=2
+        [{**size, "n_clients": 10, "images": 9, "rounds": 3},
+         {**size, "n_clients": 30, "images": 3, "rounds": 1}], n_turns=2
     )  # fmt: skip
-    assert played[4:12] == [(10, 0)] * 2 + [(30, 0)] * 2 + [(30, 3)] * 2 + [(10, 1)] * 2
-    assert len(played) == 4 + 2 * 10 * 2 * 2
+    first, second, third = ([(10, n + i) for i in range(3)] for n in (0, 3, 6))
+    others = [[(30, n + i) for i in range(3)] for n in (0, 3, 6)]
+    assert played[:18] == first + others[0] + second + others[1] + others[2] + third
+    assert len(played) == 2 * 3 * (1 + 2 * 10)  # both, three clients a slice, one slice to warm up
     assert [(row["clients"], row["images_per_client"]) for row in rows] == [(10, 9), (30, 3)]
-    # n ms an image with n clients, or 2 n; whoever is slow, the ratio is three
     assert 10 < rows[0]["training_ms_per_image"] < 20
     assert rows[0]["over_first"] == [1.0, 1.0, 1.0]
-    assert rows[1]["over_first"][1] == pytest.approx(3)
+    assert rows[1]["over_first"] == [3.0, 3.0, 3.0]  # whoever is slow
+
+
+def test_rounds_without_end_are_rounds(make_run, monkeypatch):
+    run = make_run(n_clients=2)
+    model, base, two = start(run, sizes=(8, 6))
+    ended, finish = [], Server.finish
+    monkeypatch.setattr(Server, "finish", lambda server: ended.append(finish(server)[0]))
+    play = clients.play_without_end(model, run, base, two)
+    for _ in range(4):
+        next(play)
+    monkeypatch.undo()
+    expected, _ = server_round(model, base, two[:], 1, run)
+    assert len(ended) == 2
+    for averaged in ended:
+        assert all(torch.equal(averaged[name], expected[name]) for name in expected)
 
 
 def test_personalization_layers_are_compared_in_turn():
