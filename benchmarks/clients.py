@@ -21,6 +21,7 @@ from pathlib import Path
 
 import torch
 from fedper.device import describe, set_up_device
+from fedper.errors import InputError, one_line_errors
 from fedper.federated import client_update
 from fedper.files import write_text
 from fedper.run import Run
@@ -45,6 +46,8 @@ def in_turn(all_settings: list[dict], n_turns: int) -> list[dict]:
     for settings in all_settings:
         run = replace(RUN, **{k: v for k, v in settings.items() if k not in ("images", "rounds")})
         set_up_device("cpu", run)
+        if run.n_clients * settings["rounds"] % N_SLICES:
+            raise InputError(f"{run.n_clients} clients cannot be dealt to {N_SLICES} slices")
         own, base, clients = set_up(run, settings["images"], CPU)
         model = model or own
         plays.append(play_without_end(model, run, base, clients))
@@ -98,13 +101,13 @@ def row_of(settings: dict, times: list[float], firsts: list[float]) -> dict:
         "images_per_client": settings["images"],
         "local_epochs": settings["local_epochs"],
         "batch_size": settings["batch_size"],
-        "training_ms_per_image": round(statistics.mean(times), 4),
+        "training_ms_per_image": round(statistics.median(times), 4),
         "over_first": [round(value, 3) for value in statistics.quantiles(ratios, n=4)],
     }
 
 
 def series(clients: list[int]) -> dict[str, list[dict]]:
-    """List the settings of every series; with each, as many images are trained."""
+    """List the settings of every series; with each, about as many images are trained."""
     most = max(clients)
     one_epoch = {**SMALL, "local_epochs": 1}
     return {
@@ -125,6 +128,7 @@ def series(clients: list[int]) -> dict[str, list[dict]]:
     }  # fmt: skip
 
 
+@one_line_errors
 def main() -> None:
     """Read the command line, measure, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -59,3 +59,11 @@ def test_killed_runs_are_counted(page):
 def test_what_was_not_measured_is_not_on_the_page(page):
     assert "GPU" not in page
     assert "Flower" not in page
+
+
+def test_the_page_that_is_committed_says_what_is_in_the_files_beside_it(tmp_path):
+    folder = REPOSITORY / "results/benchmarks"
+    out = tmp_path / "README.md"
+    with mock.patch.object(sys, "argv", ["table.py", str(folder), "--out", str(out)]):
+        table.main()
+    assert out.read_text() == (folder / "README.md").read_text()

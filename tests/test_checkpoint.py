@@ -12,11 +12,13 @@ import torch
 from conftest import REPOSITORY, SMALL, start
 from fedper.checkpoint import kept_in
 from fedper.errors import InputError
+from fedper.federated import server_round
 from fedper.files import PREFIX
 from fedper.partition import draw_partition
 from fedper.progress import Progress, take_up, to_tensors
 from fedper.run import N_LAYERS
 from fedper.simulate import simulate
+from safetensors import safe_open
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import kill_and_resume
@@ -80,11 +82,13 @@ def test_an_interrupted_run_ends_with_the_same_bytes(play, tmp_path, changes):
 
 
 def test_a_checkpoint_copies_no_weights_and_gives_them_back_in_their_layout(make_run):
-    _, base, clients = start(make_run(personalization_layers=2), sizes=(8, 6))
+    run = make_run(personalization_layers=2)
+    model, base, clients = start(run, sizes=(8, 6))
+    base, _ = server_round(model, base, clients, 1, run)
     progress = Progress(base, clients)
     tensors = to_tensors(progress)
-    drawn = {name: tensor.clone() for name, tensor in clients[1].personal.items()}
-    for part, state in (("base", base), ("personal/1", clients[1].personal)):
+    states = {"base": base, "personal/1": clients[1].personal}
+    for part, state in states.items():
         for name, tensor in state.items():
             kept = tensors[f"{part}/{name}"]
             assert kept.is_contiguous()
@@ -92,16 +96,24 @@ def test_a_checkpoint_copies_no_weights_and_gives_them_back_in_their_layout(make
     written = {name: tensor.clone() for name, tensor in tensors.items()}
     take_up(progress, 3, sorted(written.items()))
     assert progress.round == 3
-    for name, tensor in progress.clients[1].personal.items():
-        assert torch.equal(tensor, drawn[name])
-        assert tensor.is_contiguous(memory_format=torch.channels_last) or tensor.dim() != 4
-    assert progress.base.keys() == base.keys()
+    taken_up = {"base": progress.base, "personal/1": progress.clients[1].personal}
+    for part, state in states.items():
+        assert taken_up[part].keys() == state.keys()
+        for name, tensor in taken_up[part].items():
+            assert torch.equal(tensor, state[name])
+            assert tensor.stride() == state[name].stride()
 
 
 def damage(path, where=-100):
     content = bytearray(path.read_bytes())
     content[where] ^= 1
     path.write_bytes(content)
+
+
+def damage_a_weight(path):
+    with safe_open(path, framework="pt") as file:
+        weight = file.get_tensor("personal/3/classifier.fc.weight").numpy().tobytes()
+    damage(path, path.read_bytes().index(weight) + 3)
 
 
 def damage_the_round(path):
@@ -118,7 +130,14 @@ def truncate(path):
 
 @pytest.mark.parametrize(
     "spoil",
-    [damage, damage_the_round, damage_the_settings, truncate, lambda path: path.write_bytes(b"")],
+    [
+        damage,
+        damage_a_weight,
+        damage_the_round,
+        damage_the_settings,
+        truncate,
+        lambda path: path.write_bytes(b""),
+    ],
 )
 def test_a_damaged_checkpoint_is_named_and_the_round_before_is_used(play, tmp_path, spoil):
     whole, _ = play(folder=None)

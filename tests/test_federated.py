@@ -12,9 +12,9 @@ from fedper.federated import client_update, server_round
 from fedper.models import split
 from fedper.randomness import seed_for
 from fedper.run import N_LAYERS
-from fedper.server import WeightedMean
+from fedper.server import Server, WeightedMean
 from fedper.sgd import batch_sizes, draw_batches, local_sgd
-from fedper.state import Client, Message
+from fedper.state import Client, Message, Update
 from fedper.weights import initial_base, initial_personal, restore, snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,9 +114,23 @@ def test_aggregation_weighs_by_samples_as_worked_out_by_hand():
     averaged = aggregate(messages)
     # (1·1 + 3·5) / 4 = 4,  (1·4 + 3·0) / 4 = 1,  (10 + 3·14) / 4 = 13
     assert averaged["w"].tolist() == [4.0, 1.0]
+    assert messages[0].base["w"].tolist() == [1.0, 4.0]
     assert averaged["n"].item() == 13
     assert averaged["w"].dtype == torch.float32
     assert averaged["n"].dtype == torch.int64
+
+
+def test_aggregation_does_not_write_into_messages_of_float64():
+    weights = torch.tensor([1.0], dtype=torch.float64)
+    assert aggregate([Message({"w": weights}, n_samples=5)])["w"].tolist() == [1.0]
+    assert weights.tolist() == [1.0]
+
+
+def test_a_server_takes_no_client_for_another(make_run):
+    _, base, clients = start(make_run(), sizes=(4, 4))
+    server = Server(base, clients)
+    with pytest.raises(ValueError, match="client 1 is not next"):
+        server.receive(Update(Message(base, 4), clients[1], torch.zeros(())))
 
 
 def test_aggregation_of_one_message_is_that_message_to_the_last_bit():
@@ -263,6 +277,9 @@ def test_restoring_brings_every_tensor_back_and_wants_them_all(make_run):
     del state["block1.bn1.running_mean"]
     with pytest.raises(KeyError, match=r"block1.bn1.running_mean"):
         restore(other, state)
+    other_shape = {**snapshot(model), "stem.1.weight": torch.zeros(1)}
+    with pytest.raises(ValueError, match=r"stem.1.weight: \[1\], not \[4\]"):
+        restore(model, other_shape)
     with pytest.raises(KeyError, match=r"only in the state: block99"):
         restore(model, {**snapshot(model), "block99.weight": torch.zeros(1)})
 

@@ -9,12 +9,12 @@ K_P    personalization layers, from the output down    ``personalization_layers`
 W_B    weights of the base layers, shared              ``base``
 W_P_j  weights of client j's personalization layers    ``personal``
 n_j    training samples of client j                    ``n_samples``
-γ_j    aggregation weight of client j, n_j / Σ n_j     computed in ``aggregate``
+γ_j    aggregation weight of client j, n_j / Σ n_j     in ``WeightedMean``
 e      epochs that a client trains in one round        ``local_epochs``
 b      samples in a batch                              ``batch_size``
 η      learning rate                                   ``learning_rate``
 =====  ==============================================  ==========================
 
-The algorithm is in :mod:`fedper.federated`. FedAvg is K_P = 0; training each client alone is
-K_P = all layers.
+The algorithm is in :mod:`fedper.federated`, the average in :mod:`fedper.server`. FedAvg is K_P = 0;
+training each client alone is K_P = all layers.
 """

@@ -76,12 +76,13 @@ def load_latest(
     remove_leftovers(folder, "*.safetensors")
     for path in _newest_first(folder):
         try:
-            round_, theirs = _verify(path)
+            file = safe_open(path, framework="pt")
+            round_, theirs = _verify(file)
         except (SafetensorError, KeyError, TypeError, ValueError) as error:
             show(f"{path}: damaged ({error}), not used; the one before is, if there is one")
             continue
         _check(path, theirs, json.loads(json.dumps(identity)))
-        take_up(progress, round_, _tensors(path))
+        take_up(progress, round_, _tensors(file))
         return
 
 
@@ -98,20 +99,18 @@ def _newest_first(folder: Path) -> list[Path]:
     return sorted(folder.glob("round-*.safetensors"), reverse=True)
 
 
-def _verify(path: Path) -> tuple[int, dict]:
+def _verify(file: safe_open) -> tuple[int, dict]:
     """Read all of a checkpoint; return its round and identity, or raise ValueError."""
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-    if metadata.pop("sha256") != _digest(metadata, _tensors(path)):
+    metadata = file.metadata()
+    if metadata.pop("sha256") != _digest(metadata, _tensors(file)):
         raise ValueError("its content is not what was written")
     return int(metadata["round"]), json.loads(metadata["identity"])
 
 
-def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
+def _tensors(file: safe_open) -> Iterator[tuple[str, Tensor]]:
     """Read a checkpoint's tensors one by one, in the order of their names."""
-    with safe_open(path, framework="pt") as file:
-        for name in sorted(file.keys()):
-            yield name, file.get_tensor(name)
+    for name in sorted(file.keys()):
+        yield name, file.get_tensor(name)
 
 
 def _check(path: Path, theirs: dict, ours: dict) -> None:

@@ -110,7 +110,10 @@ def record(
 def concurrent_round(
     slots: list[Slot], base: State, clients: list[Client], round_: int, run: Run
 ) -> tuple[State, list[Report]]:
-    """Do what :func:`fedper.federated.server_round` does, ``len(slots)`` clients at a time."""
+    """Do what :func:`fedper.federated.server_round` does, ``len(slots)`` clients at a time.
+
+    The personal layers of so many clients are in memory twice meanwhile.
+    """
     server = Server(base, clients)
     for first in range(0, len(clients), len(slots)):
         wave = clients[first : first + len(slots)]

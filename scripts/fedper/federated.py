@@ -23,7 +23,8 @@ def server_round(
 ) -> tuple[State, list[Report]]:
     """FEDPER-SERVER, one global round: every client trains from W_B; return the averaged W_B.
 
-    Each client is replaced in ``clients`` as soon as it has trained. This plain loop, one client
+    Each client is replaced in ``clients`` as soon as it has trained. Its base is added to
+    Σ n_j W_B,j as it arrives, see :class:`fedper.server.WeightedMean`. This plain loop, one client
     after another, is the definition of a round; what :mod:`fedper.concurrent` does on a GPU must
     equal it.
     """

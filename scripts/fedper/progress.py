@@ -30,12 +30,12 @@ def to_tensors(progress: Progress) -> dict[str, Tensor]:
     """Name every tensor; the rows go into one of uint8 [n], as JSON. ``round`` is not in them.
 
     Weights are as the run holds them, not copied: kernels [C', h, w, C], which are contiguous.
+    A client's base_statistics are not in them, as the next round makes them anew before their use.
     """
     tensors = {f"base/{name}": to_nhwc(tensor) for name, tensor in progress.base.items()}
     for client in progress.clients:
-        for part in ("personal", "base_statistics"):
-            state = getattr(client, part)
-            tensors |= {f"{part}/{client.number}/{name}": to_nhwc(state[name]) for name in state}
+        for name, tensor in client.personal.items():
+            tensors[f"personal/{client.number}/{name}"] = to_nhwc(tensor)
     rows = json.dumps({"history": progress.history, "timing": progress.timing}).encode()
     tensors["rows"] = torch.frombuffer(bytearray(rows), dtype=torch.uint8)
     return tensors
@@ -44,20 +44,20 @@ def to_tensors(progress: Progress) -> dict[str, Tensor]:
 def take_up(progress: Progress, round_: int, tensors: Iterable[tuple[str, Tensor]]) -> None:
     """Bring ``progress`` to what :func:`to_tensors` made of it after ``round_``.
 
-    What was there goes first, so that no client's layers are in memory twice.
+    What was there goes first, so that they are not held twice.
     """
     device = progress.clients[0].train.rows.device
     progress.round, progress.base = round_, {}
-    progress.clients[:] = [replace(c, personal={}, base_statistics={}) for c in progress.clients]
+    progress.clients[:] = [replace(client, personal={}) for client in progress.clients]
+    states = {f"personal/{client.number}": client.personal for client in progress.clients}
+    states["base"] = progress.base
     for name, tensor in tensors:
-        part, *rest = name.split("/")
-        if part == "rows":
+        if name == "rows":
             rows = json.loads(tensor.numpy().tobytes())
             progress.history, progress.timing = rows["history"], rows["timing"]
             continue
-        *number, layer = rest  # "base/layer", "personal/3/layer", "base_statistics/3/layer"
-        state: State = getattr(progress.clients[int(number[0])] if number else progress, part)
-        state[layer] = from_nhwc(tensor).to(device)
+        owner, _, layer = name.rpartition("/")
+        states[owner][layer] = from_nhwc(tensor).to(device)
 
 
 def to_nhwc(tensor: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ class WeightedMean:
             if name in self._total:
                 self._total[name].add_(tensor, alpha=message.n_samples)
             else:
-                self._total[name] = tensor.double().mul_(message.n_samples)
+                self._total[name] = tensor.to(torch.float64, copy=True).mul_(message.n_samples)
                 self._dtypes[name] = tensor.dtype
 
     def take(self) -> State:
@@ -37,26 +37,28 @@ class WeightedMean:
 
 
 class Server:
-    """FEDPER-SERVER between two averages: W_B goes out, updates come in, one by one.
+    """Where FEDPER-SERVER stands in a round: what it has sent, and the sum of what came back.
 
     download: what every client receives.  clients: all of them, in the order in which their
-    updates will come; each is replaced in this list by what its update made of it, so that no
-    client's personal layers are in memory twice.
+    updates will come; each is replaced in this list by what its update made of it, so that all
+    clients' personal layers are never in memory twice.
     """
 
     def __init__(self, base: State, clients: list[Client]) -> None:
         self.download = Message(base)
+        self._bytes_down = self.download.n_bytes
         self._clients = clients
         self._mean = WeightedMean()
         self._reports: list[Report] = []
 
     def receive(self, update: Update) -> None:
-        """Take in the next client's update."""
+        """Take in the next client's update; raises ValueError if it is another client's."""
         upload, client, train_loss = update
-        self._clients[len(self._reports)] = client
-        self._reports.append(
-            Report(client.number, train_loss, upload.n_bytes, self.download.n_bytes)
-        )
+        place = len(self._reports)
+        if client.number != self._clients[place].number:
+            raise ValueError(f"client {client.number} is not next")
+        self._clients[place] = client
+        self._reports.append(Report(client.number, train_loss, upload.n_bytes, self._bytes_down))
         self._mean.add(upload)
 
     def finish(self) -> tuple[State, list[Report]]:
