@@ -159,7 +159,7 @@ def all_measurements(clients: list[int]) -> dict:
         ],
         "shares": [apart("shares", {"model": model}) for model in N_LAYERS],
         "start_up": measure_start_up(5),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

@@ -15,8 +15,8 @@ from fedper.results import MODEL_TITLES
 INTRODUCTION = """# Benchmarks
 
 Written by `benchmarks/table.py` from the JSON files beside it; `make bench` makes all of it anew.
-Speeds are images trained per second. Machines differ from hour to hour: read ratios, which are
-taken within one run.
+Speeds are images trained per second, times are milliseconds for an image. Machines differ from hour
+to hour: read ratios, which are taken within one run.
 """
 
 

@@ -87,6 +87,20 @@ def test_facts_against_numbers_by_hand(results):
     assert facts["devices"] == [{"value": "cpu: test", "n_runs": 4}]
 
 
+def test_costs_are_in_the_order_of_the_paper_stand_ins_too(tmp_path):
+    folders = []
+    for dataset, source in (("cifar100", "digit_pairs"), ("cifar10", "digits")):
+        for model in ("resnet34", "mobilenet_v1"):
+            run = replace(RUN, dataset=dataset, model=model, stand_in={"source": source})
+            folders.append(write_run(tmp_path / run.name, run, [(2, 2)]))
+    cost = gather_facts(read_clients(folders), folders)["cost"]
+    assert [(row["dataset"], row["model"]) for row in cost] == [
+        (f"stand-in for {dataset}", model)
+        for dataset in ("CIFAR-10", "CIFAR-100")
+        for model in ("MobileNet-v1", "ResNet-34")
+    ]
+
+
 def test_facts_count_what_diverged(results):
     folders = sorted(results.glob("runs/*"))
     diverge(folders[0], 2)

@@ -99,10 +99,7 @@ class Calls(TorchFunctionMode):
     """Count what makes a host wait for a GPU, where Python asks for it."""
 
     READS = ("tolist", "numpy", "cpu", "__array__", "equal", "allclose")
-
-    def __init__(self):
-        super().__init__()
-        self.n = 0
+    n = 0
 
     def __torch_function__(self, function, types, arguments=(), keywords=None):
         self.n += getattr(function, "__name__", "") in self.READS
@@ -113,10 +110,7 @@ class Kernels(TorchDispatchMode):
     """Count what makes a host wait for a GPU inside PyTorch: numbers, and sizes that depend."""
 
     READS = ("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::_unique2")
-
-    def __init__(self):
-        super().__init__()
-        self.n = 0
+    n = 0
 
     def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
         self.n += function.name() in self.READS

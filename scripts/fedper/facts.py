@@ -19,7 +19,7 @@ from fedper.results import (
     real_name,
 )
 from fedper.run import Run
-from fedper.tables import final_accuracy
+from fedper.tables import final_accuracy, in_order
 
 GROUP = ["dataset", "model", "classes_per_client", "settings"]
 
@@ -127,7 +127,7 @@ def _cost(timing: pd.DataFrame) -> list[dict]:
             "evaluation_s": float(rounds["evaluation_s"].median()),
             "n_rounds": len(rounds),
         }
-        for (dataset, model), rounds in timing.groupby(["dataset", "model"])
+        for (dataset, model), rounds in in_order(timing).groupby(["dataset", "model"], sort=False)
     ]
 
 

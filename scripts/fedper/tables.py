@@ -104,10 +104,10 @@ def final_accuracy(clients: pd.DataFrame) -> pd.DataFrame:
         n_runs = wrong[wrong["fault"] == fault].drop(columns="fault")
         counts = table[ROW].merge(n_runs, how="left", on=ROW)["n"]
         table[f"n_{fault}"] = counts.fillna(0).astype(int)
-    return _in_order(table)
+    return in_order(table)
 
 
-def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
     """Sort by data set and model as the paper has them, then by what varies."""
     order = {"dataset": dataset_order, "model": list(MODEL_TITLES).index}
     return table.sort_values(
@@ -123,7 +123,7 @@ def _a_column_a_depth(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     wide = frame.assign(accuracy=accuracy).pivot(
         index=[*keys, "n_seeds"], columns="personalization_layers", values="accuracy"
     )
-    wide = _in_order(wide.reset_index())
+    wide = in_order(wide.reset_index())
     shown = _keys_for_reading(wide)
     shown["seeds"] = wide["n_seeds"]
     for depth in sorted(frame["personalization_layers"].unique()):
