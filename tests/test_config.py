@@ -274,14 +274,12 @@ def test_the_note_says_stand_in_scale_width_and_seeds(config):
     expected = f"{digits}; scale quick; models of width 0.25; 1 seed"
     assert describe_figure(config, "figure2") == expected
     words = describe_all(config)
-    assert words.startswith(
-        f"{digits} and Pairs of handwritten digits (stand-in for CIFAR-100) and "
-    )
+    assert words.startswith(f"{digits}; Pairs of handwritten digits (stand-in for CIFAR-100); ")
     assert words.endswith("; scale quick; models of width 0.25; 1 seed")
     config["models"]["resnet34"]["width"] = 1
     assert "mobilenet_v1 of width 0.25, resnet34 of width 1;" in describe_figure(config, "figure2")
     paper = describe_figure(read("paper"), "clients")
-    assert paper == "CIFAR-10 and CIFAR-100 and FLICKR-AES; scale paper; models of width 1; 3 seeds"
+    assert paper == "CIFAR-10; CIFAR-100; FLICKR-AES; scale paper; models of width 1; 3 seeds"
 
 
 def test_other_content_has_another_name_and_a_stand_in_never_the_real_one(config):
