@@ -31,7 +31,7 @@ import numpy as np
 import pandas as pd
 from fedper.data.dataset import Dataset, Split, load_dataset, save_dataset
 from fedper.files import write_text
-from fedper.partition import ClientSamples, Partition, draw_partition, write_partition
+from fedper.data.partition import ClientSamples, Partition, draw_partition, write_partition
 from fedper.run import N_LAYERS, Run
 from process_tree import Usage, run_beside_each_other
 

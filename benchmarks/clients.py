@@ -20,13 +20,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from fedper.device import describe, set_up_device
+from fedper.train.device import describe, set_up_device
 from fedper.errors import InputError, one_line_errors
-from fedper.federated import client_update
+from fedper.algorithm.federated import client_update
 from fedper.files import write_text
 from fedper.run import Run
-from fedper.server import Server
-from fedper.state import Client, State
+from fedper.algorithm.server import Server
+from fedper.algorithm.state import Client, State
 from round_vs_loop import RUN, set_up
 from torch import nn
 
@@ -78,7 +78,7 @@ def in_turn(all_settings: list[dict], n_turns: int) -> list[dict]:
 def play_without_end(
     model: nn.Sequential, run: Run, base: State, clients: list[Client]
 ) -> Iterator[None]:
-    """Play rounds as ``fedper.federated.server_round`` does, and stop after every client."""
+    """Play rounds as ``fedper.algorithm.federated.server_round`` does, and stop after every client."""
     while True:
         server = Server(base, clients[:])
         for client in clients:

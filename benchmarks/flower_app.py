@@ -17,7 +17,7 @@ import flwr
 import ray
 import torch
 from fedper.files import write_text
-from fedper.models import split
+from fedper.algorithm.models import split
 from fedper.run import Run
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp

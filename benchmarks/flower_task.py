@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 from fedper.data.dataset import Dataset, load_dataset
-from fedper.models import MODELS, split
-from fedper.partition import Partition, read_partition
+from fedper.algorithm.models import MODELS, split
+from fedper.data.partition import Partition, read_partition
 from fedper.randomness import seed_for
 from fedper.run import Run
-from fedper.weights import initialise
+from fedper.algorithm.weights import initialise
 from round_vs_loop import with_plain_convolutions
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy

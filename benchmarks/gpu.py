@@ -21,11 +21,11 @@ from shutil import which
 
 import torch
 import yaml
-from fedper.concurrent import concurrent_round, make_slots
-from fedper.device import describe, set_up_device
+from fedper.train.concurrent import concurrent_round, make_slots
+from fedper.train.device import describe, set_up_device
 from fedper.errors import InputError, one_line_errors
-from fedper.experiments import data_name, figure_runs, partition_file
-from fedper.federated import server_round
+from fedper.plan.experiments import data_name, figure_runs, partition_file
+from fedper.algorithm.federated import server_round
 from fedper.files import write_text
 from fedper.run import N_LAYERS, Run
 from round_vs_loop import RUN, seconds, set_up

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from fedper.data.dataset import Split, make_dataset, save_dataset
 from fedper.files import PREFIX, write_text
-from fedper.partition import draw_partition, write_partition
+from fedper.data.partition import draw_partition, write_partition
 from fedper.run import N_LAYERS, Run
 from round_vs_loop import RUN
 

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from fedper.data.photos import decode_photos, open_photos
-from fedper.device import describe
+from fedper.train.device import describe
 from fedper.files import write_text
 from PIL import Image, ImageOps
 
@@ -67,7 +67,7 @@ def measure_cifar10(folder: Path) -> dict:
         commands = {
             "fetch.py": ["--dataset", "cifar10", "--sources", sources, "--raw", out / "raw",
                          "--out", out / "receipt.json"],
-            "prepare.py": ["--receipt", out / "receipt.json", "--settings", settings,
+            "prepare_dataset.py": ["--receipt", out / "receipt.json", "--settings", settings,
                            "--out", out / "d.safetensors", "--about", out / "d.json",
                            "--provenance", out / "p.json", "--excluded", out / "d.csv"],
         }  # fmt: skip

@@ -24,17 +24,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from fedper.convolution import MatmulConv2d
-from fedper.device import describe, set_up_device
-from fedper.evaluate import evaluate_round
-from fedper.federated import server_round
+from fedper.algorithm.convolution import MatmulConv2d
+from fedper.train.device import describe, set_up_device
+from fedper.algorithm.evaluate import evaluate_round
+from fedper.algorithm.federated import server_round
 from fedper.files import write_text
-from fedper.models import MODELS
+from fedper.algorithm.models import MODELS
 from fedper.randomness import seed_for
 from fedper.run import Run
-from fedper.samples import DeviceSplit, Samples
-from fedper.state import Client, State
-from fedper.weights import initial_base, initial_personal, to_device
+from fedper.algorithm.samples import DeviceSplit, Samples
+from fedper.algorithm.state import Client, State
+from fedper.algorithm.weights import initial_base, initial_personal, to_device
 from torch import nn
 from torch.nn.functional import cross_entropy
 

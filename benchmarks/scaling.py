@@ -27,12 +27,12 @@ import torch
 from clients import CPU, N_SLICES, in_turn
 from fedper import federated
 from fedper import simulate as simulation
-from fedper.checkpoint import save
-from fedper.device import describe, set_up_device
-from fedper.evaluate import evaluate_round
-from fedper.federated import client_update, server_round
+from fedper.train.checkpoint import save
+from fedper.train.device import describe, set_up_device
+from fedper.algorithm.evaluate import evaluate_round
+from fedper.algorithm.federated import client_update, server_round
 from fedper.files import write_text
-from fedper.progress import Progress
+from fedper.train.progress import Progress
 from fedper.run import N_LAYERS, Run
 from round_vs_loop import RUN, seconds, set_up
 

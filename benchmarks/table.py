@@ -10,7 +10,7 @@ from pathlib import Path
 import against_flower
 import pandas as pd
 from fedper.files import write_text
-from fedper.results import MODEL_TITLES
+from fedper.judge.histories import MODEL_TITLES
 
 INTRODUCTION = """# Benchmarks
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from dvc.exceptions import DvcException
 from dvc.repo import Repo, lock_repo
-from fedper.dvc_stages import read_config, runs_of_other_code, stages_file
+from fedper.keep.stages import read_config, runs_of_other_code, stages_file
 from fedper.errors import InputError, one_line_errors
-from fedper.kept import Kept, kept_files, put_aside, take_out
+from fedper.keep.kept import Kept, kept_files, put_aside, take_out
 
 
 @one_line_errors

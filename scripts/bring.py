@@ -7,11 +7,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fedper.dvc_stages import read_config
+from fedper.keep.stages import read_config
 from fedper.errors import InputError, one_line_errors
-from fedper.experiments import all_runs
+from fedper.plan.experiments import all_runs
 from fedper.provenance import CODE_SHA256
-from fedper.results import FILES_OF_A_RUN, read_clients
+from fedper.judge.histories import FILES_OF_A_RUN, read_clients
 from fedper.run import Run
 
 

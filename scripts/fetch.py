@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from fedper.data.download import Patience
-from fedper.data.sources import fetch, make_stand_in
+from fedper.fetch.download import Patience
+from fedper.fetch.sources import fetch, make_stand_in
 from fedper.errors import one_line_errors
 from fedper.files import write_text
 

@@ -4,9 +4,9 @@ import argparse
 import shutil
 from pathlib import Path
 
-from fedper.dvc_stages import read_config
+from fedper.keep.stages import read_config
 from fedper.errors import one_line_errors
-from fedper.experiments import all_runs, partition_file, partitions_drawn
+from fedper.plan.experiments import all_runs, partition_file, partitions_drawn
 
 
 @one_line_errors

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import psutil
-from fedper.dvc_stages import read_config, runs_of_other_code
+from fedper.keep.stages import read_config, runs_of_other_code
 from fedper.errors import InputError, one_line_errors
 
 CODE = ("Snakefile", "scripts", "workflow", "paper")

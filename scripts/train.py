@@ -4,14 +4,14 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from fedper.checkpoint import kept_in
+from fedper.train.checkpoint import kept_in
 from fedper.data.dataset import load_dataset
-from fedper.device import set_up_device
+from fedper.train.device import set_up_device
 from fedper.errors import one_line_errors
-from fedper.partition import read_partition
-from fedper.record import conditions, write_run
+from fedper.data.partition import read_partition
+from fedper.train.record import conditions, write_run
 from fedper.run import Run
-from fedper.simulate import simulate
+from fedper.train.simulate import simulate
 
 
 @one_line_errors

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 import yaml
-from fedper.dvc_stages import TOP_FILE, read_config, scale_of, stages_of_scale
+from fedper.keep.stages import TOP_FILE, read_config, scale_of, stages_of_scale
 from fedper.errors import InputError, one_line_errors
 from fedper.files import write_text
 

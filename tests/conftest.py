@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 import torch
 from fedper.data.dataset import Dataset, Split, make_dataset
-from fedper.models import MODELS
+from fedper.algorithm.models import MODELS
 from fedper.run import Run
-from fedper.samples import DeviceSplit, Samples
-from fedper.state import Client, State
-from fedper.weights import initial_base, initial_personal
+from fedper.algorithm.samples import DeviceSplit, Samples
+from fedper.algorithm.state import Client, State
+from fedper.algorithm.weights import initial_base, initial_personal
 from torch import nn
 
 pytest_plugins = ["dvc_world"]
@@ -85,7 +85,7 @@ def prepare_files(folder: Path, out: Path, settings: dict) -> tuple[int, str]:
     if status:
         return status, message
     return run_main(
-        "prepare.py", "--receipt", out / "receipt.json", "--seed", 0, "--threads", 2,
+        "prepare_dataset.py", "--receipt", out / "receipt.json", "--seed", 0, "--threads", 2,
         "--settings", json.dumps(settings), "--out", out / "made/d.safetensors",
         "--about", out / "made/d.json", "--provenance", out / "made/p.json",
         "--excluded", out / "made/d.csv",

@@ -117,13 +117,13 @@ def test_the_second_run_does_nothing(finished):
 
 def test_a_touch_or_a_comment_reruns_no_training(finished):
     (finished / "scripts/train.py").touch()
-    with (finished / "scripts/fedper/federated.py").open("a") as file:
+    with (finished / "scripts/fedper/algorithm/federated.py").open("a") as file:
         file.write('\n# a comment\n"""and a string that stands alone"""\n')
     assert "train" not in planned(snakemake(finished, "--dry-run"))
 
 
 def test_a_change_of_the_training_code_trains_everything_again(finished):
-    module = finished / "scripts/fedper/federated.py"
+    module = finished / "scripts/fedper/algorithm/federated.py"
     before = module.read_text()
     try:
         module.write_text(before + "changed = True\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
-from fedper.imports import modules_of
+from fedper.provenance import modules_of
 from fedper.provenance import CODE_SHA256, TRAINING_CODE, code_digest, without_comments
 
 SOURCE = '''"""A module."""
@@ -45,7 +45,7 @@ def test_the_digest_is_of_the_code_that_was_there_when_the_process_started(tmp_p
     shutil.copytree(REPOSITORY / "scripts", copy)
     script = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1]); "
-        "import fedper.record as record; path = Path(record.__file__).with_name('evaluate.py'); "
+        "import fedper.train.record as record; path = Path(record.__file__).with_name('evaluate.py'); "
         "path.write_text(path.read_text() + 'changed = True\\n'); print(record.CODE_SHA256)"
     )
     command = [sys.executable, "-c", script, str(copy)]

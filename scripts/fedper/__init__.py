@@ -15,6 +15,6 @@ b      samples in a batch                              ``batch_size``
 η      learning rate                                   ``learning_rate``
 =====  ==============================================  ==========================
 
-The algorithm is in :mod:`fedper.federated`, the average in :mod:`fedper.server`. FedAvg is K_P = 0;
+The algorithm is in :mod:`fedper.algorithm.federated`, the average in :mod:`fedper.algorithm.server`. FedAvg is K_P = 0;
 training each client alone is K_P = all layers.
 """

@@ -1,62 +1,69 @@
-"""Which code a result was computed by."""
+"""Which code a result was computed by: derived from what a script imports, never listed by hand."""
 
 import ast
 import hashlib
 import io
 import tokenize
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-TRAINING_CODE = (
-    "checkpoint.py",
-    "concurrent.py",
-    "convolution.py",
-    "data/dataset.py",
-    "device.py",
-    "errors.py",
-    "evaluate.py",
-    "federated.py",
-    "files.py",
-    "models.py",
-    "partition.py",
-    "progress.py",
-    "provenance.py",
-    "randomness.py",
-    "record.py",
-    "run.py",
-    "samples.py",
-    "server.py",
-    "set_up.py",
-    "sgd.py",
-    "simulate.py",
-    "state.py",
-    "weights.py",
-)
-"""The modules that a training run executes; a change in one of them makes its result stale."""
+SCRIPTS = Path(__file__).resolve().parents[1]
 
 
-def code_digest() -> str:
-    """Hash the training code, without its comments, docstrings and empty lines (SHA-256)."""
+def modules_of(*files: Path) -> list[Path]:
+    """List the files of ``fedper`` that some files import, directly or not, sorted.
+
+    The scripts among them lie beside the package.
+    """
+    found: set[Path] = set()
+    waiting = list(files)
+    while waiting:
+        file = waiting.pop()
+        scripts = next((p.parent for p in file.parents if p.name == "fedper"), file.parent)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "fedper":
+                path = scripts.joinpath(*node.module.split(".")).with_suffix(".py")
+                if path not in found:
+                    found.add(path)
+                    waiting.append(path)
+    return sorted(found)
+
+
+@cache
+def code_digest(model: str, scripts: Path = SCRIPTS) -> str:
+    """Hash the code that trains ``model`` (SHA-256): ``train.py`` and all that it imports.
+
+    The module of that model is among it, those of others are not. Neither do comments, docstrings,
+    empty lines and imports count, nor in which module a piece of code stands. Called before
+    training, and remembered, so that it tells what this process runs whatever changes on disk.
+    """
+    files = [scripts / "train.py", scripts / f"fedper/algorithm/{model}.py"]
+    code = {without_comments(file.read_text(encoding="utf-8")) for file in modules_of(*files)}
+    code |= {without_comments(file.read_text(encoding="utf-8")) for file in files}
     digest = hashlib.sha256()
-    for name in TRAINING_CODE:
-        code = without_comments((Path(__file__).parent / name).read_text(encoding="utf-8"))
-        digest.update(f"{name} {len(code)}\n{code}".encode())
+    for text in sorted(code):
+        digest.update(f"{len(text)}\n{text}".encode())
     return digest.hexdigest()
 
 
 def without_comments(source: str) -> str:
-    """Blank out what cannot change a result: comments, strings that stand alone, empty lines."""
+    """Blank out what changes no result: comments, strings that stand alone, imports, empty lines."""
     lines = source.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1][:column]
-    for node in ast.walk(ast.parse(source)):
-        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if is_text and isinstance(node.value.value, str):
-            for row in range(node.lineno, node.end_lineno + 1):
-                lines[row - 1] = ""
+    for node in _without_effect(ast.parse(source)):
+        for row in range(node.lineno, node.end_lineno + 1):
+            lines[row - 1] = ""
     return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
-CODE_SHA256 = code_digest()
-"""The code that this process runs, hashed before anything could change on disk."""
+def _without_effect(tree: ast.Module) -> Iterator[ast.stmt]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            if isinstance(node.value.value, str):
+                yield node

@@ -2,25 +2,54 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+import re
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 
 from fedper.errors import InputError
 
 CHOICES = {
-    "model": ("mobilenet_v1", "resnet34"),
     "stem": ("imagenet", "cifar"),
-    "base": ("full", "linear"),
     "batchnorm_statistics": ("reestimated", "averaged", "own"),
     "precision": ("float32", "tf32", "bfloat16"),
+    "layers": ("all", "base", "personal"),
+    "personal": ("last", "first"),
+    "base": ("full", "linear"),
 }
-"""The values that a named setting can have; see fedper.models, fedper.evaluate, fedper.device."""
+"""The values that a named setting can have, here and in a method; see where each is used."""
 
-N_LAYERS = {"mobilenet_v1": 13 + 2, "resnet34": 16 + 2}
-"""Layers that K_P can count: stem, blocks, classifier. K_P = all of them is training alone.
 
-Here and not with the models, so that what only reads results need not load PyTorch.
-"""
+@dataclass(frozen=True)
+class Phase:
+    """Some epochs of SGD: layers ("all", "base" or "personal" ones are trained), epochs."""
+
+    layers: str
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Method:
+    """Which layers are personal, and what a client trains in a round: FedPer and its relatives.
+
+    name                    in figures and tables
+    personal                "last": counted from the output down (FedPer); "first": from the input
+                            up, so that the layers next to the output are shared (LG-FedAvg)
+    personalization_layers  K_P; 0 is FedAvg, all layers is training alone
+    base                    "full", or "linear": replaced by one linear layer
+    train                   from W_B as it arrived and W_P_j, before W_B,j is sent: FedAvg and
+                            FedPer train all layers for e epochs, FedRep first W_P_j and then W_B
+    new_base                when the new base is there: the paper's fine-tuning trains W_P_j for an
+                            epoch, and keeps that
+    before_test             before the client is tested; forgotten afterwards
+    """
+
+    name: str
+    personal: str
+    personalization_layers: int
+    base: str
+    train: tuple[Phase, ...]
+    new_base: tuple[Phase, ...]
+    before_test: tuple[Phase, ...]
 
 
 @dataclass(frozen=True)
@@ -33,20 +62,16 @@ class Run:
     classes_per_client          k; None where clients are workers
     samples                     which samples there are and how clients come by them: the other
                                 settings of the configuration's partition, and of the images
-    model                       see CHOICES
+    model                       its module in fedper.algorithm
     width                       multiplies the model's channel counts
-    stem                        see CHOICES and fedper.models
-    base                        "full", or "linear": replaced by one linear layer
-    personalization_layers      K_P; 0 is FedAvg, all layers is training alone
+    stem                        see CHOICES and the models
+    method                      what is shared, and what a client trains in a round
     rounds                      global rounds
-    local_epochs                e
-    personal_finetune_epochs    epochs of W_P_j alone when a new base arrives; 0: none
-    evaluation_finetune_epochs  epochs of all layers before a client is tested, then forgotten
     batch_size                  b
     learning_rate               η, constant
     momentum                    of SGD; starts from zero in every round
     weight_decay                of SGD
-    batchnorm_statistics        see CHOICES and fedper.evaluate
+    batchnorm_statistics        see CHOICES and fedper.algorithm.evaluate
     evaluation_batch_size       largest batch of a forward pass without gradients
     threads                     CPU threads; a result changes in its last bits with them
     precision                   of convolutions and matrix products, see CHOICES; the weights and
@@ -63,12 +88,8 @@ class Run:
     model: str
     width: float
     stem: str
-    base: str
-    personalization_layers: int
+    method: Method
     rounds: int
-    local_epochs: int
-    personal_finetune_epochs: int
-    evaluation_finetune_epochs: int
     batch_size: int
     learning_rate: float
     momentum: float
@@ -81,18 +102,6 @@ class Run:
     seed: int
 
     @property
-    def method(self) -> str:
-        """Name of the method in figures and tables: FedAvg is FedPer with K_P = 0."""
-        if self.personalization_layers == N_LAYERS[self.model]:
-            return "local training"
-        name = "FedAvg" if self.personalization_layers == 0 else "FedPer"
-        if self.base == "linear":
-            name += ", linear base"
-        if self.personal_finetune_epochs or self.evaluation_finetune_epochs:
-            name += ", fine-tuned"
-        return name
-
-    @property
     def name(self) -> str:
         """Folder name of the run: what varies, and a fingerprint of all settings.
 
@@ -101,14 +110,9 @@ class Run:
         """
         canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
         fingerprint = hashlib.sha256(canonical.encode()).hexdigest()[:8]
-        parts = [self.dataset, self.model]
-        if self.classes_per_client is not None:
-            parts.append(f"k{self.classes_per_client}")
-        parts.append(f"kp{self.personalization_layers}")
-        if self.base != "full":
-            parts.append(self.base)
-        if self.personal_finetune_epochs or self.evaluation_finetune_epochs:
-            parts.append("tuned")
+        k = [] if self.classes_per_client is None else [f"k{self.classes_per_client}"]
+        method = re.sub(r"\W+", "_", self.method.name.lower())
+        parts = [self.dataset, self.model, *k, method, f"kp{self.method.personalization_layers}"]
         return "-".join([*parts, f"seed{self.seed}", fingerprint])
 
     def to_json(self) -> str:
@@ -123,16 +127,30 @@ class Run:
         """
         source = "the settings" if text_or_path.lstrip().startswith("{") else text_or_path
         try:
-            text = text_or_path if source == "the settings" else Path(source).read_text()
+            text = text_or_path if source == "the settings" else Path(source).read_text("utf-8")
             values = json.loads(text)
         except (OSError, ValueError) as error:
             raise InputError(f"{source}: not readable as JSON ({error})") from error
-        values = values.get("run", values)
-        names = {field.name for field in fields(cls)}
-        for key in sorted(names ^ values.keys()):
-            wrong = "missing" if key in names else "unknown"
-            raise InputError(f"{source}: key '{key}' is {wrong}")
-        for key, choices in CHOICES.items():
-            if values[key] not in choices:
-                raise InputError(f"{source}: {key}: '{values[key]}' is not one of {choices}")
-        return cls(**values)
+        return _build(cls, values.get("run", values), source)
+
+
+def _build(kind: type, values: dict, source: str) -> object:
+    """Make one of the dataclasses above from a mapping, or raise InputError."""
+    if not isinstance(values, dict):
+        raise InputError(f"{source}: {values!r} where the settings of a {kind.__name__} belong")
+    types = {field.name: field.type for field in fields(kind)}
+    for key in sorted(types.keys() ^ values.keys()):
+        wrong = "missing" if key in types else "unknown"
+        raise InputError(f"{source}: key '{key}' is {wrong}")
+    for key in CHOICES.keys() & values.keys():
+        if values[key] not in CHOICES[key]:
+            raise InputError(f"{source}: {key}: '{values[key]}' is not one of {CHOICES[key]}")
+    built = {
+        key: tuple(_build(Phase, value, source) for value in values[key])
+        if expected == tuple[Phase, ...]
+        else _build(expected, values[key], source)
+        if is_dataclass(expected)
+        else values[key]
+        for key, expected in types.items()
+    }
+    return kind(**built)

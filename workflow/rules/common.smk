@@ -13,8 +13,8 @@ ENVIRONMENT = REPOSITORY / "environment.yml"
 
 # The package beside this workflow, whether or not one is installed: the scripts use it too.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
-from fedper.config import check_config
-from fedper.experiments import (
+from fedper.plan.config import check_config
+from fedper.plan.experiments import (
     all_runs,
     data_name,
     data_settings,
@@ -26,11 +26,10 @@ from fedper.experiments import (
     partition_file,
     partitions_drawn,
 )
-from fedper.data.raw import raw_files, size_of
+from fedper.fetch.raw import raw_files, size_of
 from fedper.errors import InputError
-from fedper.imports import modules_of
-from fedper.provenance import CODE_SHA256
-from fedper.results import (
+from fedper.provenance import code_digest, modules_of
+from fedper.judge.histories import (
     FILES_OF_A_RUN,
     dataset_title,
     describe_run,
@@ -39,11 +38,7 @@ from fedper.results import (
 
 try:
     check_config(
-        config,
-        yaml.safe_load(
-            (REPOSITORY / "workflow/schemas/config.schema.yaml").read_text()
-        ),
-        source=", ".join(map(os.path.relpath, workflow.configfiles)),
+        config, source=", ".join(map(os.path.relpath, workflow.configfiles))
     )
 except InputError as error:
     sys.exit(f"error: {error}")
@@ -94,7 +89,7 @@ DRAWN = [
 PREPARED_OF = {
     data_name(config, dataset, seed): (
         dataset,
-        seed if is_by_worker(config, dataset) else None,
+        seed if is_by_worker(dataset) else None,
     )
     for dataset, _, seed in DRAWN
 }

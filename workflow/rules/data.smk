@@ -28,8 +28,8 @@ rule fetch:
 
 rule prepare:
     input:
-        script=SCRIPTS / "prepare.py",
-        code=modules_of(SCRIPTS / "prepare.py"),
+        script=SCRIPTS / "prepare_dataset.py",
+        code=modules_of(SCRIPTS / "prepare_dataset.py"),
         receipt=lambda w: receipt_of(PREPARED_OF[w.prepared][0]),
     output:
         data=f"{PREPARED}/{{prepared}}.safetensors",
@@ -56,8 +56,8 @@ rule prepare:
 
 rule partition_by_class:
     input:
-        script=SCRIPTS / "partition.py",
-        code=modules_of(SCRIPTS / "partition.py"),
+        script=SCRIPTS / "draw_partition.py",
+        code=modules_of(SCRIPTS / "draw_partition.py"),
         data=lambda w: ancient(prepared(w.dataset, w.seed)),
         about=lambda w: prepared(w.dataset, w.seed, "json"),
     output:
@@ -83,8 +83,8 @@ rule partition_by_class:
 
 rule partition_by_worker:
     input:
-        script=SCRIPTS / "partition.py",
-        code=modules_of(SCRIPTS / "partition.py"),
+        script=SCRIPTS / "draw_partition.py",
+        code=modules_of(SCRIPTS / "draw_partition.py"),
         data=lambda w: ancient(prepared(w.dataset, w.seed)),
         about=lambda w: prepared(w.dataset, w.seed, "json"),
     output:

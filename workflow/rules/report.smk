@@ -12,8 +12,8 @@ rule report_pdf:
         figures=lambda w: [
             f"{RESULTS}/figures/{name}.pdf" for name in notes_of_figures()
         ],
-        script=SCRIPTS / "report.py",
-        code=modules_of(SCRIPTS / "report.py"),
+        script=SCRIPTS / "compile_report.py",
+        code=modules_of(SCRIPTS / "compile_report.py"),
     output:
         report(
             REPORT,
@@ -38,8 +38,8 @@ rule replication:
         files=[*FIGURES, *TABLES, *CLAIMS, FACTS],
         report=REPORT,
         paper=PAPER / "record.json",
-        script=SCRIPTS / "replication.py",
-        code=modules_of(SCRIPTS / "replication.py"),
+        script=SCRIPTS / "write_crate.py",
+        code=modules_of(SCRIPTS / "write_crate.py"),
     output:
         RECORD,
     log:

@@ -4,8 +4,8 @@
 rule figure:
     input:
         files_of_runs=lambda w: files_of(figure_runs(config, w.figure)),
-        script=SCRIPTS / "figure.py",
-        code=modules_of(SCRIPTS / "figure.py"),
+        script=SCRIPTS / "draw_figure.py",
+        code=modules_of(SCRIPTS / "draw_figure.py"),
     output:
         pdf=f"{RESULTS}/figures/{{figure}}.pdf",
         png=report(
@@ -32,8 +32,8 @@ rule figure:
 
 rule figure_partition:
     input:
-        script=SCRIPTS / "figure_partition.py",
-        code=modules_of(SCRIPTS / "figure_partition.py"),
+        script=SCRIPTS / "draw_partition_map.py",
+        code=modules_of(SCRIPTS / "draw_partition_map.py"),
         data=lambda w: ancient(prepared(w.dataset, FIRST_SEED)),
         about=lambda w: prepared(w.dataset, FIRST_SEED, "json"),
         partitions=lambda w: partitions_of(w.dataset, FIRST_SEED),
@@ -62,8 +62,8 @@ rule table:
     input:
         files_of_runs=lambda w: files_of(RUNS.values()),
         known=PAPER / "results.yaml",
-        script=SCRIPTS / "table.py",
-        code=modules_of(SCRIPTS / "table.py"),
+        script=SCRIPTS / "make_table.py",
+        code=modules_of(SCRIPTS / "make_table.py"),
     output:
         csv=f"{RESULTS}/tables/table{{n}}.csv",
         md=f"{RESULTS}/tables/table{{n}}.md",
@@ -95,8 +95,8 @@ rule table:
 rule table_of_settings:
     input:
         reference=PAPER / "settings.yaml",
-        script=SCRIPTS / "table_of_settings.py",
-        code=modules_of(SCRIPTS / "table_of_settings.py"),
+        script=SCRIPTS / "make_settings_table.py",
+        code=modules_of(SCRIPTS / "make_settings_table.py"),
     output:
         csv=f"{RESULTS}/tables/table3.csv",
         md=f"{RESULTS}/tables/table3.md",
@@ -125,8 +125,8 @@ rule table_of_settings:
 rule claims:
     input:
         files_of_runs=lambda w: files_of(RUNS.values()),
-        script=SCRIPTS / "claims.py",
-        code=modules_of(SCRIPTS / "claims.py"),
+        script=SCRIPTS / "judge_claims.py",
+        code=modules_of(SCRIPTS / "judge_claims.py"),
     output:
         json=f"{RESULTS}/claims.json",
         md=f"{RESULTS}/claims.md",
@@ -154,8 +154,8 @@ rule claims:
 rule facts:
     input:
         files_of_runs=lambda w: files_of(RUNS.values(), FILES_OF_A_RUN),
-        script=SCRIPTS / "facts.py",
-        code=modules_of(SCRIPTS / "facts.py"),
+        script=SCRIPTS / "gather_facts.py",
+        code=modules_of(SCRIPTS / "gather_facts.py"),
     output:
         facts=FACTS,
         metrics=METRICS,

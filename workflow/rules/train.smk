@@ -20,18 +20,19 @@ rule train:
     threads: config["compute"]["threads"]
     resources:
         gpu=int(USES_GPU),
-        # here and not a parameter, because it changes no result: another number trains nothing
+        # here and not parameters, so that another number or device trains nothing again; where a
+        # run was computed stands in its run.json
         concurrent_clients=config["compute"]["concurrent_clients"],
+        device=config["compute"]["device"],
     params:
         settings=lambda w: RUNS[w.run].to_json(),
-        device=config["compute"]["device"],
         # outside the outputs, which Snakemake removes when a job is interrupted
         checkpoints=lambda w: f"checkpoints/{config['scale']}/{w.run}",
         folder=lambda w, output: Path(output.history).parent,
         # a change in the code, though not in a comment, makes all runs stale
-        code=CODE_SHA256,
+        code=lambda w: code_digest(RUNS[w.run].model),
     shell:
         "python {input.script} --run {params.settings:q} --data {input.data}"
-        " --partition {input.partition} --device {params.device}"
+        " --partition {input.partition} --device {resources.device}"
         " --concurrent-clients {resources.concurrent_clients} --checkpoints {params.checkpoints}"
         " --out {params.folder} 2>&1 | tee {log}"

@@ -7,7 +7,7 @@ import numpy as np
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from fedper.data.dataset import Split
-from fedper.data.integrity import Remote, fault_of
+from fedper.fetch.integrity import Remote, fault_of
 from fedper.errors import InputError
 
 CLASSES: dict[str, type[CIFAR10]] = {"cifar10": CIFAR10, "cifar100": CIFAR100}

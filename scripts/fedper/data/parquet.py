@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from fedper.data.dataset import Split
-from fedper.data.integrity import is_web_page
+from fedper.fetch.integrity import is_web_page
 from fedper.errors import InputError
 
 LABEL_COLUMNS = ("label", "fine_label")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from fedper.data.integrity import is_web_page
+from fedper.fetch.integrity import is_web_page
 from fedper.errors import InputError
 
 FORMATS = ("JPEG", "PNG", "GIF")

@@ -16,8 +16,8 @@ def prepare(
 ) -> tuple[Dataset, pd.DataFrame]:
     """Read or make a data set; also return what was left out: columns worker, image, reason.
 
-    settings: as of :func:`fedper.experiments.data_settings`. receipt: as of
-    :func:`fedper.data.sources.fetch`. seed: of the draw of workers. n_threads: that decode
+    settings: as of :func:`fedper.plan.experiments.data_settings`. receipt: as of
+    :func:`fedper.fetch.sources.fetch`. seed: of the draw of workers. n_threads: that decode
     photographs. Raises InputError as the readers do.
     """
     nothing = pd.DataFrame(columns=["worker", "image", "reason"])

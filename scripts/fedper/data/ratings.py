@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fedper.data.catalogue import N_SCORES
-from fedper.data.integrity import is_web_page
+from fedper.fetch.catalogue import N_SCORES
+from fedper.fetch.integrity import is_web_page
 from fedper.errors import InputError
 
 COLUMNS = ["worker", "imagePair", "score"]

@@ -1,0 +1,63 @@
+"""What server and clients hold, and what passes between them."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from torch import Tensor
+
+from fedper.algorithm.samples import Samples
+
+State = dict[str, Tensor]
+"""Weights and BatchNorm buffers of some layers by name, as ``state_dict`` gives them."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """All that crosses the network: base layers and, upwards, how many samples trained them."""
+
+    base: State
+    n_samples: int = 0
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the tensors on the wire, uncompressed."""
+        return sum(tensor.nbytes for tensor in self.base.values())
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client: its data, and what never leaves it.
+
+    personal: W_P_j and its BatchNorm buffers.  base_statistics: the base's BatchNorm buffers as
+    this client's last training left them, kept where evaluation uses a client's "own".
+    """
+
+    number: int
+    train: Samples
+    test: Samples
+    personal: State
+    base_statistics: State = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the history says of one client's part in one round.
+
+    train_loss: float64 [], a mean in nats; it stays on the device, so that nobody waits for it.
+    """
+
+    client: int
+    train_loss: Tensor
+    bytes_up: int
+    bytes_down: int
+
+
+class Update(NamedTuple):
+    """What comes of a client's training: W_B to send, the client with its new W_P_j, the loss.
+
+    train_loss: as in :class:`Report`.
+    """
+
+    upload: Message
+    client: Client
+    train_loss: Tensor

@@ -1,0 +1,33 @@
+"""What the scripts that read runs have in common: their command lines, and how they read them."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+import pandas as pd
+
+from fedper.judge.histories import describe_faults, read_clients
+
+
+def parser_of_runs(description: str) -> ArgumentParser:
+    """Make a parser of --runs, --missing, --note and --out; see :func:`read_runs`."""
+    parser = ArgumentParser(description=description)
+    parser.add_argument("--runs", type=Path, nargs="*", required=True, help="folders of runs")
+    parser.add_argument(
+        "--missing",
+        default="[]",
+        help="runs that were asked for and are not there: JSON, a list of their RUN_COLUMNS",
+    )
+    parser.add_argument("--note", required=True, help="what data and scale this shows")
+    parser.add_argument("--out", type=Path, required=True, help="path without its suffix")
+    return parser
+
+
+def read_runs(arguments: Namespace) -> tuple[pd.DataFrame, str]:
+    """Read the runs that the command line names; return them and the note.
+
+    Runs that are missing or have diverged are rows without an accuracy, and the note names them.
+    """
+    clients = read_clients(arguments.runs, json.loads(arguments.missing))
+    wrong = describe_faults(clients)
+    return clients, f"{arguments.note}. {wrong[0].upper()}{wrong[1:]}" if wrong else arguments.note

@@ -1,0 +1,102 @@
+"""Verdicts on claims, written for machines and for people."""
+
+import re
+from math import isfinite
+
+import pandas as pd
+
+from fedper.judge.claims import MARGIN, MIN_SEEDS, RULES
+from fedper.judge.histories import MODEL_TITLES
+from fedper.report.table_files import to_page
+
+CONSTANTS = f"MIN_SEEDS is {MIN_SEEDS}, MARGIN {MARGIN} in accuracy."
+
+
+def to_json(value: object) -> object:
+    """Replace what JSON has no word for, NaN and infinity, by null, all through a structure."""
+    if isinstance(value, dict):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
+
+
+def to_markdown(judged: list[dict], stand_ins: list[str], note: str) -> str:
+    """Write the rules, a table of verdicts, and a table of the comparisons behind them."""
+    return (
+        f"# Verdicts on the paper's claims\n\n{note}.\n\n"
+        + (f"**{_warning(stand_ins)}**\n\n" if stand_ins else "")
+        + f"{_table(_verdicts(judged))}\n\n## Comparisons\n\n"
+        f"{_table(_comparisons(judged))}\n\n## Rules\n\n{RULES}\n\n{CONSTANTS}\n"
+    )
+
+
+def to_html(judged: list[dict], stand_ins: list[str], note: str) -> str:
+    """Write the same as a page."""
+    parts = [
+        *([_warning(stand_ins)] if stand_ins else []),
+        _verdicts(judged),
+        "The comparisons behind them:",
+        _comparisons(judged),
+        "Rules:",
+        *re.split(r"\n(?=\d\. )", RULES),
+        CONSTANTS,
+    ]
+    return to_page(f"Verdicts on the paper's claims. {note}.", parts)
+
+
+def _warning(stand_ins: list[str]) -> str:
+    return (
+        f"Verdicts that rest on stand-in data ({', '.join(stand_ins)}) are marked so; they say "
+        "nothing about the paper's claims."
+    )
+
+
+def _verdicts(judged: list[dict]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "claim": f"{claim['claim']}: {claim['text']}",
+            "verdict": claim["verdict"] + (" (stand-in data)" if claim["stand_ins"] else ""),
+            "p, corrected": _number(claim["p_corrected"], "{:.2g}"),
+            "reason": claim["reason"],
+        }
+        for claim in judged
+    )
+
+
+def _comparisons(judged: list[dict]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "claim": claim["claim"],
+            "comparison": part["text"],
+            "models": ", ".join(MODEL_TITLES[model] for model in part["models"]),
+            "claimed": _bounds(part),
+            "seeds": part["seeds"],
+            "effect": _number(part["mean"], "{:+.3f}"),
+            "95 % interval": _interval(part),
+            "p": _number(part["p"], "{:.2g}"),
+        }
+        for claim in judged
+        for part in claim["comparisons"]
+    )
+
+
+def _table(frame: pd.DataFrame) -> str:
+    return frame.to_markdown(index=False, disable_numparse=True)
+
+
+def _number(value: float, form: str) -> str:
+    return form.format(value) if isfinite(value) else "-"
+
+
+def _interval(part: dict) -> str:
+    if not isfinite(part["low"]):
+        return part["fault"]
+    return f"{part['low']:+.3f} to {part['high']:+.3f}"
+
+
+def _bounds(part: dict) -> str:
+    above, below = part["above"], part["below"]
+    if isfinite(above) and isfinite(below):
+        return f"{above:g} to {below:g}"
+    return f"> {above:g}" if isfinite(above) else f"< {below:g}"

@@ -1,0 +1,150 @@
+"""The paper's figures of accuracy over rounds, a panel for each data set and model."""
+
+from itertools import cycle
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from fedper.report.style import COLUMN_WIDTH, STYLE, write_note
+from fedper.judge.histories import MODEL_TITLES, dataset_order, dataset_title, last_round
+
+Look = dict[str, object]
+
+
+def draw_methods(curves: pd.DataFrame, note: str) -> Figure:
+    """Figures 2, 3 and 7: FedAvg (dashed) against FedPer (solid), a colour for each k.
+
+    curves: one row for each run and round, as of :func:`fedper.judge.histories.mean_over_clients`; all
+    runs of FedPer have one K_P.
+    """
+    k_of = curves["classes_per_client"].fillna(0).astype(int)  # 0: clients are workers
+    lines = {}
+    for k, colour, marker in zip(
+        sorted(k_of.unique()), cycle(sns.color_palette("colorblind")), cycle("osD^vPX")
+    ):
+        look = {"color": colour, "marker": marker}
+        suffix = f", k = {k}" if k else ""
+        lines["FedPer", k] = (f"FedPer{suffix}", {**look, "linestyle": "-"})
+        lines["FedAvg", k] = (f"FedAvg{suffix}", {**look, "linestyle": "--"})
+    pairs = list(zip(curves["method"], k_of, strict=True))
+    (k_p,) = set(curves["personalization_layers"]) - {0}
+    return _draw_panels(
+        curves, pd.Series(pairs, curves.index), lines, f"FedPer: $K_P$ = {k_p}. {note}"
+    )
+
+
+def draw_depths(curves: pd.DataFrame, note: str) -> Figure:
+    """Figures 4, 5 and 8: FedPer with each K_P (solid), and FedAvg (dashed).
+
+    curves: as for :func:`draw_methods`; all runs have one k.
+    """
+    depths = sorted(set(curves["personalization_layers"]) - {0})
+    lines = {0: ("FedAvg", {"color": "black", "marker": "o", "linestyle": "--"})}
+    for depth, colour, marker in zip(
+        depths, cycle(sns.color_palette("colorblind")), cycle("sD^vPX")
+    ):
+        look = {"color": colour, "marker": marker, "linestyle": "-"}
+        lines[depth] = (f"FedPer, $K_P$ = {depth}", look)
+    note = "".join(f"k = {k:.0f}. " for k in curves["classes_per_client"].dropna().unique()) + note
+    return _draw_panels(curves, curves["personalization_layers"], lines, note)
+
+
+def draw_variants(curves: pd.DataFrame, note: str) -> Figure:
+    """Figure 6: what FedPer owes to its parts; training alone dotted, FedAvg dashed.
+
+    curves: as for :func:`draw_methods`; all runs of FedPer have one K_P, of a data set one k.
+    """
+    blue, orange, green, *_ = sns.color_palette("colorblind")
+    looks = {
+        "FedPer": (blue, "o", "-"),
+        "FedPer, fine-tuned": (green, "^", "-"),
+        "FedPer, linear base": (orange, "X", "-"),
+        "local training": ("black", "D", ":"),
+        "FedAvg": (blue, "s", "--"),
+        "FedAvg, fine-tuned": (green, "v", "--"),
+    }
+    lines = {
+        method: (method, {"color": colour, "marker": marker, "linestyle": style})
+        for method, (colour, marker, style) in looks.items()
+    }
+    depths = curves["personalization_layers"][curves["method"] == "FedPer"]
+    (k_p,) = set(depths)
+    return _draw_panels(curves, curves["method"], lines, f"FedPer: $K_P$ = {k_p}. {note}")
+
+
+def _draw_panels(
+    curves: pd.DataFrame, keys: pd.Series, lines: dict[object, tuple[str, Look]], note: str
+) -> Figure:
+    """Draw a panel for each data set and model, and in it a line for each key."""
+    panels = panels_of(curves)
+    top = min(1, 1.06 * np.nan_to_num(curves["accuracy"].max(), nan=1))
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_WIDTH, 2.05 * len(panels) + 0.3), layout="constrained")
+        axes = figure.subplots(len(panels), squeeze=False, sharex=True, sharey=True)[:, 0]
+        for ax, (title, here) in zip(axes, panels, strict=True):
+            for key in _by_last_accuracy(curves[here], keys[here]):
+                label, look = lines[key]
+                _draw_line(ax, curves[here & (keys == key)].dropna(subset="accuracy"), label, look)
+            ax.set(title=title, ylabel="test accuracy", ylim=(0, top))
+            ax.set_xlabel("global round" if ax is axes[-1] else "")
+            ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+            ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=2.6)
+        write_note(figure, f"Mean over clients; {note}.{_band(curves, keys)}")
+    return figure
+
+
+def _band(curves: pd.DataFrame, keys: pd.Series) -> str:
+    """Say what the bands are, if there are any."""
+    drawn = curves.dropna(subset="accuracy")
+    n_seeds = drawn.groupby(["dataset", "model", keys])["seed"].nunique()
+    if n_seeds.empty or n_seeds.max() == 1:
+        return ""
+    if n_seeds.min() < n_seeds.max():
+        return f" Bands: ± 1 sd over seeds, where a line is the mean of {n_seeds.max()}."
+    return f" Bands: ± 1 sd over {n_seeds.max()} seeds."
+
+
+def panels_of(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
+    """List the title of each panel, and which rows of the frame it shows, in the paper's order."""
+    several = frame["dataset"].nunique() > 1
+    panels = []
+    for dataset in sorted(frame["dataset"].unique(), key=dataset_order):
+        for model, model_title in MODEL_TITLES.items():
+            here = (frame["dataset"] == dataset) & (frame["model"] == model)
+            if here.any():
+                letter = "abcdefgh"[len(panels)]
+                title = f"{dataset_title(dataset)}, {model_title}" if several else model_title
+                panels.append((f"({letter}) {title}", here))
+    return panels
+
+
+def _draw_line(ax: Axes, points: pd.DataFrame, label: str, look: Look) -> None:
+    if points.empty:
+        ax.plot([], [], label=f"{label}: no value", **look)
+        return
+    last = points["round"].max()
+    sns.lineplot(
+        points,
+        x="round",
+        y="accuracy",
+        ax=ax,
+        label=label,
+        errorbar="sd" if points["seed"].nunique() > 1 else None,
+        markersize=3.5,
+        markeredgewidth=0,
+        markevery=max(1, int(last) // 10),
+        **look,
+    )
+
+
+def _by_last_accuracy(curves: pd.DataFrame, keys: pd.Series) -> list:
+    """Order keys as their lines end, best first, so that the legend follows the lines."""
+    ends = last_round(curves)
+    return list(
+        ends["accuracy"].groupby(keys[ends.index]).mean().sort_values(ascending=False).index
+    )

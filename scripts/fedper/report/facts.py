@@ -1,0 +1,167 @@
+"""The figures that the report's text names, other than tables and verdicts."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fedper.judge.claims import LEVEL, LOW_AND_HIGH_K, MARGIN, MIN_SEEDS, RULES
+from fedper.errors import InputError
+from fedper.judge.histories import (
+    MODEL_TITLES,
+    RUN_COLUMNS,
+    data_name,
+    dataset_order,
+    dataset_title,
+    faults,
+    real_name,
+)
+from fedper.run import Run
+from fedper.report.tables import final_accuracy, in_order
+
+GROUP = ["dataset", "model", "classes_per_client", "settings"]
+
+
+def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
+    """Sum up runs for the report: headline, traffic, cost, provenance, rules of judgement.
+
+    clients: as of :func:`fedper.judge.histories.read_clients`, of these folders and what is missing.
+    Raises InputError if a run's ``run.json`` or ``timing.csv`` cannot be read.
+    """
+    abouts = [_read_about(folder) for folder in folders]
+    names = sorted(clients["dataset"].unique(), key=dataset_order)
+    wrong = Counter(faults(clients)["fault"])
+    timing = _read_timings(folders, abouts)
+    return {
+        "datasets": [dataset_title(name) for name in names],
+        "stand_ins": [name for name in names if real_name(name) != name],
+        "n_runs": len(clients.drop_duplicates(RUN_COLUMNS)),
+        "n_missing": wrong["missing"],
+        "n_diverged": wrong["diverged"],
+        "seeds": sorted(int(seed) for seed in clients["seed"].unique()),
+        "headline": _headline(final_accuracy(clients)),
+        "traffic": _traffic(clients),
+        "cost": _cost(timing),
+        "hours": float(timing[["training_s", "evaluation_s"]].to_numpy().sum() / 3600),
+        "devices": _counted(about["device"] for about in abouts),
+        "versions": _counted(
+            ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+            for about in abouts
+        ),
+        "code": _counted(about["code_sha256"] for about in abouts),
+        "data": _provenance(abouts),
+        "n_trained": len(folders),
+        "rules": {"text": RULES, "min_seeds": MIN_SEEDS, "margin": MARGIN, "level": LEVEL},
+    }
+
+
+def gather_metrics(clients: pd.DataFrame) -> dict:
+    """Nest accuracy and spread of the last round by data set, model, k and method, for DVC."""
+    metrics: dict = {}
+    for _, row in final_accuracy(clients).iterrows():
+        k, k_p = row["classes_per_client"], row["personalization_layers"]
+        place = metrics.setdefault(dataset_title(row["dataset"]), {})
+        place = place.setdefault(MODEL_TITLES[row["model"]], {})
+        if not pd.isna(k):
+            place = place.setdefault(f"k = {k:.0f}", {})
+        method = f"FedPer, K_P = {k_p}" if row["method"] == "FedPer" else row["method"]
+        values = {"accuracy": row["accuracy_mean"], "spread": row["client_sd"]}
+        place[method] = {name: _number(value) for name, value in values.items()}
+    return metrics
+
+
+def _headline(table: pd.DataFrame) -> list[dict]:
+    """FedAvg and FedPer (K_P = 2) where clients differ most, for each data set and model."""
+    rows = []
+    for (dataset, model, k, _), group in table.groupby(GROUP, dropna=False, sort=False):
+        low, _ = LOW_AND_HIGH_K[real_name(dataset)]
+        if (None if pd.isna(k) else k) != low:
+            continue
+        fedavg = group[group["method"] == "FedAvg"]
+        fedper = group[(group["method"] == "FedPer") & (group["personalization_layers"] == 2)]
+        if len(fedavg) == len(fedper) == 1:
+            rows.append(
+                {
+                    "dataset": dataset_title(dataset),
+                    "model": MODEL_TITLES[model],
+                    "k": low,
+                    "fedavg": _number(fedavg["accuracy_mean"].item()),
+                    "fedper": _number(fedper["accuracy_mean"].item()),
+                    "n_seeds_fedavg": _n_seeds(fedavg),
+                    "n_seeds_fedper": _n_seeds(fedper),
+                }
+            )
+    return rows
+
+
+def _n_seeds(row: pd.DataFrame) -> int:
+    """Count the seeds that a mean is over."""
+    return int((row["n_seeds"] - row["n_missing"] - row["n_diverged"]).item())
+
+
+def _traffic(clients: pd.DataFrame) -> list[dict]:
+    """Bytes that one client sends and receives in a round, by model and K_P."""
+    plain = clients[clients["method"].isin(["FedAvg", "FedPer"])].dropna(subset="accuracy")
+    rows = []
+    for (dataset, model), group in plain.groupby(["dataset", "model"], sort=False):
+        sent = (group["bytes_up"] + group["bytes_down"]).groupby(group["personalization_layers"])
+        rows.append(
+            {
+                "dataset": dataset_title(dataset),
+                "model": MODEL_TITLES[model],
+                "megabytes": {str(k_p): value / 1e6 for k_p, value in sent.mean().items()},
+            }
+        )
+    return rows
+
+
+def _cost(timing: pd.DataFrame) -> list[dict]:
+    """Seconds of a round, by data set and model: median over the rounds of all runs."""
+    return [
+        {
+            "dataset": dataset_title(dataset),
+            "model": MODEL_TITLES[model],
+            "training_s": float(rounds["training_s"].median()),
+            "evaluation_s": float(rounds["evaluation_s"].median()),
+            "n_rounds": len(rounds),
+        }
+        for (dataset, model), rounds in in_order(timing).groupby(["dataset", "model"], sort=False)
+    ]
+
+
+def _provenance(abouts: list[dict]) -> list[dict]:
+    """Where each data set's images came from, as the runs say it, with their number."""
+    texts = [json.dumps([about["run"]["dataset"], about["data"]]) for about in abouts]
+    counted = [(*json.loads(text), n) for text, n in sorted(Counter(texts).items())]
+    return [{"dataset": dataset, "n_runs": n, **data} for dataset, data, n in counted]
+
+
+def _counted(values: Iterable[str]) -> list[dict]:
+    """List each value with the number of runs that have it."""
+    return [{"value": value, "n_runs": n} for value, n in sorted(Counter(values).items())]
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
+
+
+def _read_about(folder: Path) -> dict:
+    try:
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}/run.json: not readable ({error}); train it again") from error
+
+
+def _read_timings(folders: Sequence[Path], abouts: list[dict]) -> pd.DataFrame:
+    """Read how long each round of each run took, in seconds; with data set and model."""
+    frames = [pd.DataFrame(columns=["dataset", "model", "training_s", "evaluation_s"])]
+    for folder, about in zip(folders, abouts, strict=True):
+        try:
+            timing = pd.read_csv(folder / "timing.csv")[["training_s", "evaluation_s"]]
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{folder}/timing.csv: {error}; train this run again") from error
+        run = Run(**about["run"])
+        frames.append(timing.assign(dataset=data_name(run), model=run.model))
+    return pd.concat(frames, ignore_index=True)

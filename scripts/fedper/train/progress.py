@@ -1,0 +1,70 @@
+"""Where a run stands between two rounds, and that as tensors, for a file."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from fedper.train.record import Rows
+from fedper.algorithm.state import Client, State
+
+
+@dataclass
+class Progress:
+    """All that changes from round to round, and that the next round and the history rest on.
+
+    A round changes it in place, so that nothing is in memory twice. round: the last one played.
+    history, timing: rows so far, of each round and client, and of each round.
+    """
+
+    base: State
+    clients: list[Client]
+    round: int = 0
+    history: Rows = field(default_factory=list)
+    timing: Rows = field(default_factory=list)
+
+
+def to_tensors(progress: Progress) -> dict[str, Tensor]:
+    """Name every tensor; the rows go into one of uint8 [n], as JSON. ``round`` is not in them.
+
+    Weights are as the run holds them, not copied: kernels [C', h, w, C], which are contiguous.
+    A client's base_statistics are not in them, as the next round makes them anew before their use.
+    """
+    tensors = {f"base/{name}": to_nhwc(tensor) for name, tensor in progress.base.items()}
+    for client in progress.clients:
+        for name, tensor in client.personal.items():
+            tensors[f"personal/{client.number}/{name}"] = to_nhwc(tensor)
+    rows = json.dumps({"history": progress.history, "timing": progress.timing}).encode()
+    tensors["rows"] = torch.frombuffer(bytearray(rows), dtype=torch.uint8)
+    return tensors
+
+
+def take_up(progress: Progress, round_: int, tensors: Iterable[tuple[str, Tensor]]) -> None:
+    """Bring ``progress`` to what :func:`to_tensors` made of it after ``round_``.
+
+    What was there goes first, so that they are not held twice.
+    """
+    device = progress.clients[0].train.rows.device
+    progress.round, progress.base = round_, {}
+    progress.clients[:] = [replace(client, personal={}) for client in progress.clients]
+    states = {f"personal/{client.number}": client.personal for client in progress.clients}
+    states["base"] = progress.base
+    for name, tensor in tensors:
+        if name == "rows":
+            rows = json.loads(tensor.numpy().tobytes())
+            progress.history, progress.timing = rows["history"], rows["timing"]
+            continue
+        owner, _, layer = name.rpartition("/")
+        states[owner][layer] = from_nhwc(tensor).to(device)
+
+
+def to_nhwc(tensor: Tensor) -> Tensor:
+    """View a kernel [C', C, h, w] as [C', h, w, C]; others stay."""
+    return tensor.permute(0, 2, 3, 1) if tensor.dim() == 4 else tensor
+
+
+def from_nhwc(tensor: Tensor) -> Tensor:
+    """Undo :func:`to_nhwc`."""
+    return tensor.permute(0, 3, 1, 2) if tensor.dim() == 4 else tensor

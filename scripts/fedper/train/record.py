@@ -1,0 +1,72 @@
+"""What a run leaves behind: history.csv, timing.csv and run.json."""
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from fedper.train.device import describe
+from fedper.files import remove_leftovers, write_text
+from fedper.provenance import CODE_SHA256
+from fedper.run import Run
+
+Rows = list[dict[str, int | float]]
+"""Rows of a table by the names of its columns."""
+
+HISTORY_COLUMNS = {
+    "round": "global round, from 1",
+    "client": "number of the client, from 0",
+    "samples": "test samples of the client",
+    "correct": "how many of them it predicts correctly",
+    "test_loss": "mean cross-entropy on them, in nats",
+    "train_loss": "mean cross-entropy while training in this round, in nats",
+    "bytes_up": "tensors that the client sent in this round",
+    "bytes_down": "tensors that the client received in this round",
+}
+
+TIMING_COLUMNS = {
+    "round": "global round, from 1",
+    "training_s": "seconds for training and aggregation, and for fine-tuning where a run has it",
+    "evaluation_s": "seconds for evaluation",
+}
+
+
+def conditions(run: Run, provenance: dict, device: torch.device) -> dict:
+    """List all that a history depends on: settings, data, code, machine and versions."""
+    return {
+        "run": asdict(run),
+        "name": run.name,
+        "data": provenance,
+        "code_sha256": CODE_SHA256,
+        "device": describe(device),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": version("torchvision"),
+        },
+    }
+
+
+def write_run(folder: Path, about: dict, history: Rows, timing: Rows) -> None:
+    """Write all three files into ``folder``, each atomically, run.json last.
+
+    about: as :func:`conditions` gives it.
+    """
+    remove_leftovers(folder, "*")
+    write_text(folder / "history.csv", _to_csv(history, HISTORY_COLUMNS))
+    write_text(folder / "timing.csv", _to_csv(timing, TIMING_COLUMNS))
+    write_text(folder / "run.json", json.dumps(about, indent=2) + "\n")
+
+
+def _to_csv(rows: Rows, columns: Iterable[str]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([row[column] for column in columns] for row in rows)
+    return text.getvalue()

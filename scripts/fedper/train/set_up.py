@@ -1,0 +1,65 @@
+"""How a run begins: the model, the initial base, and the clients with their data."""
+
+import torch
+from torch import nn
+
+from fedper.data.dataset import Dataset, Split
+from fedper.errors import InputError
+from fedper.algorithm.models import MODELS, with_linear_base
+from fedper.data.partition import Partition
+from fedper.train.progress import Progress
+from fedper.run import Run
+from fedper.algorithm.samples import DeviceSplit, Samples
+from fedper.algorithm.state import Client
+from fedper.algorithm.weights import initial_base, initial_personal, to_device
+
+
+def set_up(
+    run: Run, dataset: Dataset, partition: Partition, device: torch.device
+) -> tuple[nn.Sequential, Progress]:
+    """Build the model, the initial base W_B, and all clients with their data and initial W_P_j.
+
+    Raises InputError if the partition was drawn for other settings, the model has fewer layers
+    than K_P, or a client too few training samples for BatchNorm.
+    """
+    drawn_for = (partition.seed, partition.classes_per_client, len(partition.clients))
+    if drawn_for != (run.seed, run.classes_per_client, run.n_clients):
+        raise InputError(
+            "the partition is for seed {}, classes_per_client {} and {} clients, "
+            "but the run is not; draw the partition of this run".format(*drawn_for)
+        )
+    model = MODELS[run.model](dataset.n_classes, run.width, run.stem)
+    if run.personalization_layers > len(model):
+        raise InputError(
+            f"personalization_layers: {run.personalization_layers}, "
+            f"but {run.model} has only {len(model)} layers"
+        )
+    if run.base == "linear":
+        image_size = dataset.train.images.shape[-2:]
+        model = with_linear_base(model, run.personalization_layers, image_size)
+    # Weights are drawn on the CPU, so they are the same on every device.
+    model.to(memory_format=torch.channels_last)
+    base = to_device(initial_base(model, run), device)
+    train, test = (on_device(dataset, split, device) for split in (dataset.train, dataset.test))
+    clients = [
+        Client(
+            number,
+            train=Samples(train, torch.tensor(samples.train, device=device)),
+            test=Samples(test, torch.tensor(samples.test, device=device)),
+            personal=to_device(initial_personal(model, run, number), device),
+        )
+        for number, samples in enumerate(partition.clients)
+    ]
+    if min(len(client.train) for client in clients) < 2:
+        raise InputError("a client has fewer than 2 training samples; give it more")
+    return model.to(device), Progress(base, clients)
+
+
+def on_device(dataset: Dataset, split: Split, device: torch.device) -> DeviceSplit:
+    """Put a whole split on ``device``, with the normalisation of the data set."""
+    return DeviceSplit(
+        images=torch.from_numpy(split.images).to(device),
+        labels=torch.from_numpy(split.labels).to(device),
+        mean=torch.tensor(dataset.mean, dtype=torch.float32, device=device).view(1, 3, 1, 1),
+        sd=torch.tensor(dataset.sd, dtype=torch.float32, device=device).view(1, 3, 1, 1),
+    )

@@ -1,0 +1,140 @@
+"""One run from prepared data to its history: set up server and clients, then go round by round."""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+import torch
+from torch import nn
+
+from fedper.train.checkpoint import load_latest, save
+from fedper.train.concurrent import concurrent_round, make_slots
+from fedper.data.dataset import Dataset
+from fedper.train.device import moment, seconds_between
+from fedper.algorithm.evaluate import Score, evaluate_round
+from fedper.algorithm.federated import fine_tune_all, server_round
+from fedper.data.partition import Partition
+from fedper.train.progress import Progress
+from fedper.train.record import Rows, conditions
+from fedper.run import Run
+from fedper.train.set_up import set_up
+from fedper.algorithm.state import Report, State
+
+
+def simulate(
+    run: Run,
+    dataset: Dataset,
+    partition: Partition,
+    device: torch.device,
+    show: Callable[[str], None],
+    concurrent_clients: int = 1,
+    checkpoints: Path | None = None,
+) -> tuple[Rows, Rows]:
+    """Train one run on ``device``, and ``show`` a line a round.
+
+    concurrent_clients: how many train at the same time, on CUDA; a CPU takes one after another.
+    checkpoints: folder of this run alone, for a checkpoint a round; if there are some, the run
+    goes on from the last. The caller locks it, and removes them once the history is written.
+
+    Returns the history (a row for each round and client, with ``record.HISTORY_COLUMNS``) and the
+    timing (a row for each round, with ``record.TIMING_COLUMNS``). A run whose loss is no finite
+    number ends with that round. Raises InputError as ``set_up`` and ``checkpoint.load_latest`` do.
+    """
+    model, progress = set_up(run, dataset, partition, device)
+    keep = _forget
+    if checkpoints is not None:
+        drawn = json.dumps(asdict(partition)).encode()
+        identity = conditions(run, dataset.provenance, device)
+        identity["partition"] = hashlib.sha256(drawn).hexdigest()
+        load_latest(checkpoints, identity, progress, show)
+        keep = partial(save, checkpoints, identity)
+    train = partial(server_round, model)
+    if device.type == "cuda" and concurrent_clients > 1 and progress.round < run.rounds:
+        slots = make_slots(model, progress.clients, run, concurrent_clients)
+        train = partial(concurrent_round, slots)
+    play_rounds(run, model, train, progress, show, keep)
+    return progress.history, progress.timing
+
+
+def _forget(progress: Progress) -> None:
+    """Keep no checkpoint."""
+
+
+def play_rounds(
+    run: Run,
+    model: nn.Sequential,
+    train: Callable[..., tuple[State, list[Report]]],
+    progress: Progress,
+    show: Callable[[str], None],
+    keep: Callable[[Progress], None],
+) -> None:
+    """Bring ``progress`` to a run's last round, or to the one in which it diverges.
+
+    train: plays the training of one round, as ``federated.server_round``.  keep: is given where
+    the run stands, after every round.
+    """
+    clients = progress.clients
+    device = clients[0].train.rows.device
+    for round_ in range(progress.round + 1, run.rounds + 1):
+        start = moment(device)
+        progress.base, reports = train(progress.base, clients, round_, run)
+        if run.personal_finetune_epochs:
+            fine_tune_all(model, progress.base, clients, round_, run)
+        trained = moment(device)
+        scores = evaluate_round(model, progress.base, clients, round_, run)
+        end = moment(device)
+
+        losses = torch.stack([report.train_loss for report in reports]).tolist()
+        rows = [_row(round_, *one) for one in zip(reports, losses, scores, strict=True)]
+        progress.round = round_
+        progress.history += rows
+        training_s, evaluation_s = seconds_between(start, trained), seconds_between(trained, end)
+        progress.timing.append(
+            {"round": round_, "training_s": training_s, "evaluation_s": evaluation_s}
+        )
+        show(_progress_line(run, progress, scores))
+        if diverged := _divergence(run, rows):
+            show(diverged)
+            break
+        keep(progress)
+
+
+def _row(round_: int, report: Report, train_loss: float, score: Score) -> dict:
+    return {
+        "round": round_,
+        "client": score.client,
+        "samples": score.n_samples,
+        "correct": score.n_correct,
+        "test_loss": score.loss,
+        "train_loss": train_loss,
+        "bytes_up": report.bytes_up,
+        "bytes_down": report.bytes_down,
+    }
+
+
+def _progress_line(run: Run, progress: Progress, scores: list[Score]) -> str:
+    accuracy = fmean(score.n_correct / score.n_samples for score in scores)
+    seconds = [row["training_s"] + row["evaluation_s"] for row in progress.timing]
+    minutes, rest = divmod(round((run.rounds - progress.round) * fmean(seconds)), 60)
+    return (
+        f"{run.name}: round {progress.round}/{run.rounds}, accuracy {accuracy:.3f}, "
+        f"{seconds[-1]:.1f} s, {minutes}:{rest:02d} min left"
+    )
+
+
+def _divergence(run: Run, rows: list[dict]) -> str:
+    """Say where a round's losses stop being finite numbers; empty if they all are."""
+    for row in rows:
+        for name in ("train_loss", "test_loss"):
+            if not math.isfinite(row[name]):
+                return (
+                    f"{run.name}: diverged in round {row['round']}: {name} of client "
+                    f"{row['client']} is {row[name]}, with learning rate {run.learning_rate:g}; "
+                    "stopped, the history ends here"
+                )
+    return ""

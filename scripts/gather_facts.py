@@ -1,0 +1,29 @@
+"""Gather what the report's text names, and beside it metrics.json for DVC, from runs."""
+
+import json
+
+from fedper.report.claims_text import to_json
+from fedper.judge.command_line import parser_of_runs, read_runs
+from fedper.errors import one_line_errors
+from fedper.report.facts import gather_facts, gather_metrics
+from fedper.files import write_text
+
+
+@one_line_errors
+def main() -> None:
+    """Read the command line and the runs, sum up, write."""
+    parser = parser_of_runs(__doc__)
+    parser.add_argument("--scale", required=True, help="name of the configuration's scale")
+    arguments = parser.parse_args()
+    clients, note = read_runs(arguments)
+
+    facts = {"scale": arguments.scale, "note": note, **gather_facts(clients, arguments.runs)}
+    for path, content in (
+        (arguments.out.with_suffix(".json"), facts),
+        (arguments.out.with_name("metrics.json"), gather_metrics(clients)),
+    ):
+        write_text(path, json.dumps(to_json(content), indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""Bring a data set, or the stand-in for it, into canonical form."""
+
+import argparse
+import json
+from pathlib import Path
+
+from fedper.data.dataset import describe_dataset, save_dataset
+from fedper.data.prepare import prepare
+from fedper.fetch.raw import check_receipt, read_receipt
+from fedper.errors import one_line_errors
+from fedper.files import write_text
+
+
+@one_line_errors
+def main() -> None:
+    """Read the command line and the files, write data set, description and what was left out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--receipt", type=Path, required=True, help="what fetch.py wrote")
+    parser.add_argument("--settings", type=json.loads, required=True, help="JSON, from the config")
+    parser.add_argument("--seed", type=int, default=None, help="of the draw of workers")
+    parser.add_argument("--threads", type=int, default=1, help="that decode photographs")
+    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+    parser.add_argument("--about", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--provenance", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--excluded", type=Path, required=True, help="CSV file to write")
+    arguments = parser.parse_args()
+
+    receipt = read_receipt(arguments.receipt)
+    check_receipt(receipt, arguments.receipt)
+    dataset, excluded = prepare(arguments.settings, receipt, arguments.seed, arguments.threads)
+    save_dataset(dataset, arguments.out)
+    write_text(arguments.excluded, excluded.to_csv(index=False))
+    write_text(arguments.provenance, json.dumps(dataset.provenance, indent=2) + "\n")
+    write_text(arguments.about, json.dumps(describe_dataset(dataset), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

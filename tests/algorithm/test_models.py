@@ -1,0 +1,158 @@
+"""Both models against published counts and torchvision, and the cut that K_P makes."""
+
+import pytest
+import torch
+import torchvision
+from conftest import build
+from fedper.algorithm.convolution import MatmulConv2d
+from fedper.algorithm.models import MODELS, mobilenet_v1, resnet34, split
+from fedper.run import N_LAYERS
+from fedper.algorithm.weights import initialise
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import conv2d
+
+
+def n_parameters(model: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(("make", "expected"), [(resnet34, 21_289_802), (mobilenet_v1, 3_217_226)])
+def test_parameter_counts_at_ten_classes(make, expected):
+    assert n_parameters(make(10, 1.0, "imagenet")) == expected
+
+
+def test_parameter_counts_at_a_thousand_classes_are_the_published_ones():
+    assert n_parameters(resnet34(1000, 1.0, "imagenet")) == 21_797_672  # torchvision's resnet34
+    assert n_parameters(mobilenet_v1(1000, 1.0, "imagenet")) == 4_231_976  # Howard et al.: 4.2 M
+
+
+def test_resnet34_computes_what_torchvision_computes():
+    theirs = torchvision.models.resnet34(num_classes=10)
+    ours = resnet34(10, 1.0, "imagenet")
+    # Theirs are conv1, bn1, layer1.0 …, fc; ours stand in the same order, so values map in order.
+    with torch.no_grad():
+        for source in theirs.state_dict().values():
+            if source.is_floating_point():
+                source.add_(torch.rand_like(source) * 0.01)
+        ours.load_state_dict(
+            dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True))
+        )
+        images = torch.randn(2, 3, 64, 64)
+        for mode in (True, False):
+            torch.testing.assert_close(ours.train(mode)(images), theirs.train(mode)(images))
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    size=st.integers(1, 6),
+    kernel=st.sampled_from([1, 2, 3, 5]),
+    stride=st.sampled_from([1, 2, 3]),
+    padding=st.integers(0, 2),
+    channels=st.sampled_from([(3, 4, 1), (4, 4, 4), (4, 8, 4), (4, 8, 2)]),
+    layout=st.sampled_from([torch.channels_last, torch.contiguous_format]),
+)
+def test_a_convolution_as_a_product_is_a_convolution(
+    size, kernel, stride, padding, channels, layout
+):
+    assume(size + 2 * padding >= kernel)
+    torch.manual_seed(size)
+    n_in, n_out, groups = channels
+    layer = MatmulConv2d(n_in, n_out, kernel, stride, padding, groups=groups, bias=False).double()
+    layer.to(memory_format=layout)
+    images = torch.randn(2, n_in, size, size, dtype=torch.float64)
+    images = images.to(memory_format=layout).requires_grad_()
+    ours = layer(images)
+    theirs = conv2d(images, layer.weight, None, stride, padding, 1, groups)
+    upstream = torch.randn_like(theirs)
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-13)
+    wanted = (images, layer.weight)
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, wanted, upstream),
+        torch.autograd.grad(theirs, wanted, upstream),
+        rtol=0,
+        atol=1e-12,
+    )
+
+
+def test_resnet34_multiplies_no_padding_in_its_last_maps(monkeypatch):
+    """At 32 px the last two stages see maps of 2 x 2 and 1 x 1, but for the way into them."""
+    seen = []
+    convolve = torch.nn.Conv2d.forward
+
+    def spy(self, x):
+        if self.kernel_size == (3, 3):
+            seen.append(x.shape[-1])
+        return convolve(self, x)
+
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", spy)
+    resnet34(10, 0.125, "imagenet").eval()(torch.randn(1, 3, 32, 32))
+    assert sorted(set(seen)) == [4, 8]
+
+
+def test_mobilenet_v1_has_the_layers_of_howard_et_al_table_1():
+    shapes, x = [], torch.randn(1, 3, 224, 224)
+    model = mobilenet_v1(1000, 1.0, "imagenet").eval()
+    with torch.no_grad():
+        for layer in model[:-1]:
+            x = layer(x)
+            shapes.append((x.shape[1], x.shape[2]))
+    assert shapes == [
+        (32, 112), (64, 112), (128, 56), (128, 56), (256, 28), (256, 28), (512, 14),
+        (512, 14), (512, 14), (512, 14), (512, 14), (512, 14), (1024, 7), (1024, 7),
+    ]  # fmt: skip
+    for number, block in enumerate(model[1:-1], start=1):
+        convolutions = [m for m in block.modules() if isinstance(m, torch.nn.Conv2d)]
+        depthwise, pointwise = convolutions
+        assert depthwise.groups == depthwise.in_channels, number
+        assert pointwise.kernel_size == (1, 1), number
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_cifar_stem_keeps_the_resolution(name):
+    images = torch.randn(2, 3, 32, 32)
+    assert MODELS[name](10, 0.125, "cifar")[0](images).shape[-1] == 32
+    assert MODELS[name](10, 0.125, "imagenet")[0](images).shape[-1] < 32
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_width_multiplies_channels(name):
+    half, whole = (MODELS[name](10, width, "imagenet") for width in (0.5, 1.0))
+    for a, b in zip(half.parameters(), whole.parameters(), strict=True):
+        assert a.shape[0] in (b.shape[0] // 2, 10)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_k_p_cuts_whole_blocks_from_the_end_and_changes_no_architecture(name):
+    model = MODELS[name](10, 0.125, "imagenet")
+    names = [child for child, _ in model.named_children()]
+    assert names == ["stem", *(f"block{i}" for i in range(1, len(names) - 1)), "classifier"]
+    assert len(model) == N_LAYERS[name]
+    for k_p in range(len(model) + 1):
+        base, personal = split(model, k_p)
+        assert len(personal) == k_p
+        assert {**base.state_dict(), **personal.state_dict()}.keys() == model.state_dict().keys()
+        assert not base.state_dict().keys() & personal.state_dict().keys()
+        assert [*base.children(), *personal.children()] == list(model.children())
+
+
+def test_initial_weights_are_he_normal_and_their_own_for_every_owner():
+    model = resnet34(10, 1.0, "imagenet")
+    initialise(model, 0, "base")
+    weight = model.block9.conv1.weight.detach()
+    fan_in = weight[0].numel()
+    assert weight.std().item() == pytest.approx((2 / fan_in) ** 0.5, rel=0.01)
+    first = model.classifier.fc.weight.clone()
+    initialise(model, 0, "base")
+    assert torch.equal(model.classifier.fc.weight, first)
+    for owner in (("personal", 0), ("personal", 1)):
+        initialise(model, 0, *owner)
+        assert not torch.equal(model.classifier.fc.weight, first)
+
+
+def test_initialisation_does_not_touch_the_global_generator(make_run):
+    model = build(make_run())
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    initialise(model, 0, "base")
+    assert torch.equal(torch.get_rng_state(), before)

@@ -1,0 +1,158 @@
+"""The variants of Figure 6, each against a plain PyTorch loop or a count by hand."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import SMALL, build, start
+from fedper.data.dataset import Split, make_dataset
+from fedper.algorithm.evaluate import evaluate_client, reestimate_statistics
+from fedper.algorithm.federated import fine_tune_personal, server_round
+from fedper.algorithm.models import split, with_linear_base
+from fedper.data.partition import partition_by_client
+from fedper.randomness import seed_for
+from fedper.run import N_LAYERS
+from fedper.train.simulate import simulate
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+
+def plain_epochs(model, parameters, samples, epochs, seed, run):
+    """Train with nothing but PyTorch: the same optimiser on the same shuffled batches."""
+    optimiser = torch.optim.SGD(
+        parameters,
+        lr=run.learning_rate,
+        momentum=run.momentum,
+        weight_decay=run.weight_decay,
+        fused=True,
+    )
+    generator = torch.Generator().manual_seed(seed)
+    model.train()
+    for _ in range(epochs):
+        for index in torch.randperm(len(samples), generator=generator).split(run.batch_size):
+            images, labels = samples.split.batch(index)
+            optimiser.zero_grad()
+            cross_entropy(model(images), labels).backward()
+            optimiser.step()
+
+
+def test_fine_tuning_trains_the_personal_layers_alone_as_plain_pytorch_does(make_run):
+    run = make_run(personal_finetune_epochs=2, personalization_layers=2)
+    model, base, (client,) = start(run, sizes=(12,))
+    before = copy.deepcopy(base)
+    tuned = fine_tune_personal(model, base, client, 3, run)
+
+    plain = build(run)
+    plain.load_state_dict({**base, **client.personal})
+    frozen, personal = split(plain, 2)
+    frozen.requires_grad_(False)
+    seed = seed_for(run.seed, "fine-tuning batches", 3, client.number)
+    plain_epochs(plain, list(personal.parameters()), client.train, 2, seed, run)
+    for name, tensor in personal.state_dict().items():
+        assert torch.equal(tuned.personal[name], tensor), name
+    assert all(torch.equal(base[name], before[name]) for name in base)
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert any(not torch.equal(tuned.personal[n], client.personal[n]) for n in client.personal)
+
+
+def test_a_run_fine_tunes_after_every_averaging_and_tests_what_came_of_it(make_run, monkeypatch):
+    run = make_run(personal_finetune_epochs=1, personalization_layers=1)
+    model, base, clients = start(run, sizes=(8, 6))
+    base, _ = server_round(model, base, clients, 1, run)
+    tuned = [fine_tune_personal(model, base, client, 1, run) for client in clients]
+    plain_scores = [evaluate_client(model, base, client, 1, run) for client in clients]
+    tuned_scores = [evaluate_client(model, base, client, 1, run) for client in tuned]
+    assert all(a[1] != b[1] for a, b in zip(plain_scores, tuned_scores, strict=True))
+
+
+def test_fine_tuning_before_a_test_is_that_of_plain_pytorch_and_is_forgotten(make_run):
+    run = make_run(personalization_layers=0, evaluation_finetune_epochs=2)
+    model, base, clients = start(run, sizes=(12, 8))
+    base, _ = server_round(model, base, clients, 1, run)
+    client = clients[0]
+    found = evaluate_client(model, base, client, 5, run)
+    assert torch.equal(evaluate_client(model, base, client, 5, run), found)
+    assert all(torch.equal(model.state_dict()[name], base[name]) for name in base)
+
+    plain = build(run)
+    plain.load_state_dict(base)
+    seed = seed_for(run.seed, "evaluation batches", 5, client.number)
+    plain_epochs(plain, list(plain.parameters()), client.train, 2, seed, run)
+    reestimate_statistics(plain, client.train, run)
+    images, labels = client.test.split.batch(torch.arange(len(client.test)))
+    with torch.no_grad():
+        outputs = plain.eval()(images)
+    assert found[0].item() == (outputs.argmax(1) == labels).sum().item()
+    assert found[1].item() == pytest.approx(cross_entropy(outputs, labels).item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("model_name", N_LAYERS)
+@pytest.mark.parametrize("k_p", [1, 2, 4])
+def test_a_linear_base_is_one_linear_map_under_the_same_personal_layers(make_run, model_name, k_p):
+    full = build(make_run(model=model_name))
+    model = with_linear_base(full, k_p, (16, 16))
+    base, personal = split(model, k_p)
+    assert [type(m) for m in base.modules() if list(m.parameters(recurse=False))] == [nn.Linear]
+    assert [n for n, _ in personal.named_children()] == [
+        n for n, _ in split(full, k_p)[1].named_children()
+    ]
+    images = torch.randn(3, 3, 16, 16)
+    linear = base[0].fc
+    assert linear.in_features == 3 * 16 * 16
+    by_hand = images.reshape(3, -1) @ linear.weight.T + linear.bias
+    torch.testing.assert_close(base(images).flatten(1), by_hand)
+    assert model.eval()(images).shape == (3, 10)
+
+
+def by_worker(n_clients: int):
+    """Draw a data set whose samples say who holds them: five classes, 12 and 8 a client."""
+    generator = np.random.default_rng(0)
+
+    def side(n: int) -> Split:
+        images = generator.integers(0, 256, (n * n_clients, 3, 32, 32), dtype=np.uint8)
+        labels = generator.integers(0, 5, n * n_clients)
+        return Split(images, labels, np.repeat(np.arange(n_clients), n))
+
+    return make_dataset(side(12), side(8), 5, {"source": "test"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"personal_finetune_epochs": 1},
+        {"personalization_layers": 0, "evaluation_finetune_epochs": 1},
+        {"base": "linear"},
+        {"personalization_layers": 15},
+    ],
+    ids=["plain", "fine-tuned", "FedAvg fine-tuned", "linear base", "local training"],
+)
+def test_every_variant_runs_on_data_of_workers(make_run, changes):
+    run = replace(SMALL, classes_per_client=None, n_clients=3, batch_size=12, **changes)
+    data = by_worker(3)
+    partition = partition_by_client(data, 3, run.seed)
+    lines: list[str] = []
+    rows, _ = simulate(run, data, partition, torch.device("cpu"), lines.append)
+    history = pd.DataFrame(rows)
+    assert len(history) == run.rounds * 3
+    assert history["samples"].tolist() == [8] * len(history)
+    assert np.isfinite(history["test_loss"]).all()
+    sent = history["bytes_up"].iloc[0]
+    assert (sent == 0) == (run.personalization_layers == 15)
+    assert run.name.startswith("cifar10-mobilenet_v1-kp")
+
+
+def test_every_variant_has_a_name_of_its_own(make_run):
+    runs = {
+        "FedAvg": make_run(personalization_layers=0),
+        "FedPer": make_run(),
+        "FedPer, fine-tuned": make_run(personal_finetune_epochs=1),
+        "FedAvg, fine-tuned": make_run(personalization_layers=0, evaluation_finetune_epochs=1),
+        "FedPer, linear base": make_run(base="linear"),
+        "local training": make_run(personalization_layers=18),
+    }
+    assert [run.method for run in runs.values()] == list(runs)
+    assert len({run.name for run in runs.values()}) == 6

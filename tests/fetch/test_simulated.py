@@ -1,0 +1,117 @@
+"""The simulated FLICKR-AES: the real reader reads it, and what there is to learn is personal."""
+
+import io
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from fedper.fetch.catalogue import PHOTO_ARCHIVE, RATINGS
+from fedper.data.flickr_aes import Criteria, read_flickr_aes
+from fedper.fetch.simulated import ATTRIBUTES, MEAN_SCORES, draw_image, write_simulated_flickr_aes
+from PIL import Image
+
+SETTINGS = {
+    "n_images": 400, "n_workers": 30, "fewest_ratings": 50, "most_ratings": 320, "noise": 0.2,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("simulated") / "flickr_aes"
+    write_simulated_flickr_aes(made, **SETTINGS, seed=0)
+    return made
+
+
+def test_the_files_have_the_quirks_of_the_real_ones(folder):
+    text = (folder / RATINGS).read_text()
+    assert text.splitlines()[0] == "worker, imagePair, score"
+    lines = (folder / MEAN_SCORES).read_text().splitlines()
+    assert any(line.startswith(" ") for line in lines)
+    assert all(0 <= float(line.split()[1]) <= 1 for line in lines)
+    rated = set(pd.read_csv(folder / RATINGS, skipinitialspace=True)["imagePair"])
+    modes, n_turned, n_broken = set(), 0, 0
+    with zipfile.ZipFile(folder / PHOTO_ARCHIVE) as archive:
+        assert all(name.startswith("40K/") for name in archive.namelist())
+        assert rated - {name.removeprefix("40K/") for name in archive.namelist()}
+        for name in archive.namelist():
+            try:
+                image = Image.open(io.BytesIO(archive.read(name)))
+                image.load()
+            except OSError:
+                n_broken += 1
+            modes.add(image.mode)
+            n_turned += image.getexif().get(0x0112) == 6
+    assert modes == {"RGB", "L", "CMYK"}
+    assert n_turned > 10
+    assert n_broken >= 1
+
+
+def test_the_real_reader_reads_it_and_one_image_has_many_labels(folder):
+    criteria = Criteria(15, 60, 290, 4, 0.2)
+    data, excluded = read_flickr_aes(folder, criteria, 24, "bilinear", 1, 0, {})
+    assert {"not in the archive", "broken: does not decode"} <= set(excluded["reason"])
+    assert len(set(data.train.clients.tolist())) == 15
+    labels = {}
+    for image, label in zip(data.train.images, data.train.labels.tolist(), strict=True):
+        labels.setdefault(image.tobytes(), set()).add(label)
+    assert np.mean([len(found) > 1 for found in labels.values()]) > 0.5
+
+
+def test_a_worker_can_be_learnt_from_the_image_and_workers_differ(folder):
+    """Simple statistics of the pixels predict a worker's own scores, not another worker's."""
+    data, _ = read_flickr_aes(folder, Criteria(15, 60, 290, 4, 0.2), 24, "bilinear", 1, 0, {})
+    images = data.train.images / 255
+    features = np.stack(
+        [
+            images.mean(axis=(1, 2, 3)),
+            images[:, 0].mean(axis=(1, 2)) - images[:, 2].mean(axis=(1, 2)),
+            images.std(axis=(1, 2, 3)),
+            np.abs(np.diff(images, axis=3)).mean(axis=(1, 2, 3)),
+            np.abs(images - images[..., ::-1]).mean(axis=(1, 2, 3)),
+            np.ones(len(images)),
+        ],
+        axis=1,
+    )
+    own, others = [], []
+    for client in range(15):
+        mine = data.train.clients == client
+        weights = np.linalg.lstsq(features[mine], data.train.labels[mine], rcond=None)[0]
+        own.append(np.corrcoef(features[mine] @ weights, data.train.labels[mine])[0, 1])
+        not_mine = ~mine
+        others.append(np.corrcoef(features[not_mine] @ weights, data.train.labels[not_mine])[0, 1])
+    assert np.mean(own) > 0.5
+    assert abs(np.mean(others)) < 0.2
+
+
+@pytest.mark.parametrize("name", ["brightness", "warmth", "texture", "symmetry"])
+def test_every_attribute_is_visible(name):
+    """The statistic that shows an attribute is larger in images that have much of it."""
+    measures = {
+        "brightness": lambda x: x.mean(),
+        "warmth": lambda x: (x[:, :, 0] - x[:, :, 2]).mean(),
+        "texture": lambda x: np.abs(np.diff(x.mean(axis=2), axis=1)).mean(),
+        "symmetry": lambda x: -np.abs(x.mean(axis=2) - x.mean(axis=2)[:, ::-1]).mean(),
+    }
+    values = {}
+    for level in (-1, 1):
+        attributes = np.zeros(len(ATTRIBUTES))
+        attributes[ATTRIBUTES.index("texture")] = -1
+        attributes[ATTRIBUTES.index(name)] = level
+        values[level] = [
+            measures[name](draw_image(attributes, np.random.default_rng(seed)) / 255)
+            for seed in range(20)
+        ]
+    assert np.mean(values[1]) > np.mean(values[-1]) + 2 * np.std(values[1]) / np.sqrt(20)
+
+
+def test_the_same_settings_give_the_same_bytes_and_replace_what_was_there(folder, tmp_path):
+    made = tmp_path / "flickr_aes"
+    for seed in (1, 0):
+        write_simulated_flickr_aes(made, **SETTINGS, seed=seed)
+        same = [
+            (made / name).read_bytes() == (folder / name).read_bytes()
+            for name in (RATINGS, PHOTO_ARCHIVE, MEAN_SCORES)
+        ]
+        assert same == [seed == 0] * 3
+    assert [path.name for path in tmp_path.iterdir()] == ["flickr_aes"]

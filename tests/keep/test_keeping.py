@@ -1,0 +1,172 @@
+"""Bringing runs in, pruning them, and what a stage heals and refuses, without running anything."""
+
+import json
+import os
+import subprocess
+
+import pytest
+import yaml
+from conftest import REPOSITORY, run_main, write_run
+from fedper.plan.experiments import all_runs
+from fedper.provenance import CODE_SHA256
+
+TINY = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())
+RUNS = list(all_runs(TINY).values())
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder with one good run, as another machine would leave it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    folder = write_run(tmp_path / "elsewhere/any-name", RUNS[0], [(1, 2), (3, 4)])
+    change(folder, code_sha256=CODE_SHA256)
+    return tmp_path / "elsewhere"
+
+
+def change(folder, **values):
+    about = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**about, **values}))
+
+
+def bring(elsewhere):
+    return run_main("bring.py", "tiny.yaml", elsewhere)
+
+
+def test_a_right_run_is_brought_under_its_own_name_and_stays(elsewhere, tmp_path, capsys):
+    assert bring(elsewhere)[0] == 0
+    assert f"brought {RUNS[0].name}" in capsys.readouterr().out
+    target = tmp_path / "results/tiny/runs" / RUNS[0].name
+    assert {path.name for path in target.iterdir()} == {"history.csv", "timing.csv", "run.json"}
+    (target / "history.csv").write_text("mine")
+    assert bring(elsewhere)[0] == 0
+    assert f"was here {RUNS[0].name}" in capsys.readouterr().out
+    assert (target / "history.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda run: change(run, code_sha256="0" * 64), "trained by code 00000000, this is"),
+        (lambda run: change(run, run={**RUNS[0].__dict__, "rounds": 3}), "is not asked for"),
+        (lambda run: (run / "timing.csv").unlink(), "timing.csv: missing; bring the whole folder"),
+        (lambda run: (run / "history.csv").write_text("round,client\n1,"), "not a finished run"),
+        (lambda run: (run / "run.json").write_text("{"), "not readable as JSON"),
+    ],
+)
+def test_a_wrong_run_is_refused_in_one_line_and_leaves_nothing(
+    elsewhere, tmp_path, capsys, spoil, words
+):
+    spoil(elsewhere / "any-name")
+    assert bring(elsewhere)[0] == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert words in line
+    assert not list(tmp_path.glob("results/tiny/runs/*"))
+
+
+def test_an_empty_folder_is_refused(elsewhere, tmp_path):
+    status, message = bring(tmp_path / "nowhere")
+    assert (status, "no run in it" in message) == (1, True)
+
+
+def test_prune_lists_and_then_removes_only_what_nobody_asks_for(elsewhere, tmp_path, capsys):
+    results = tmp_path / "results/tiny"
+    checkpoints = tmp_path / "checkpoints/tiny"
+    asked = [
+        results / "runs" / RUNS[0].name, results / "partitions/cifar10-k4-seed0.json",
+        checkpoints / RUNS[0].name,
+    ]  # fmt: skip
+    other = [
+        results / "runs/old-0123abcd", results / "partitions/cifar10-k8-seed0.json",
+        checkpoints / "old-0123abcd",
+    ]  # fmt: skip
+    for path in (*asked, *other):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch() if path.suffix else path.mkdir()
+    assert run_main("prune.py", "tiny.yaml")[0] == 0
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted(
+        f"not asked for {path.relative_to(tmp_path)}" for path in other
+    )
+    assert all(path.exists() for path in other)
+    assert run_main("prune.py", "tiny.yaml", "--remove")[0] == 0
+    assert not any(path.exists() for path in other)
+    assert all(path.exists() for path in asked)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Commands that stage.py gives to the shell instead of running them."""
+    seen = []
+    run = subprocess.run
+
+    def spy(command, **options):
+        if command[0] != "snakemake":
+            return run(command, **options)
+        seen.append(command)
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", spy)
+    return seen
+
+
+def test_a_stage_trains_again_what_other_code_made_and_only_that(elsewhere, tmp_path, calls):
+    runs = tmp_path / "results/tiny/runs"
+    for run, code in ((RUNS[0], CODE_SHA256), (RUNS[1], "0" * 64)):
+        change(write_run(runs / run.name, run, [(1, 2), (3, 4)]), code_sha256=code)
+    assert run_main("stage.py", "tiny.yaml", "runs")[0] == 0
+    (command,) = calls
+    forced = command[command.index("--forcerun") + 1 : command.index("--")]
+    assert forced == [f"results/tiny/runs/{RUNS[1].name}/history.csv"]
+    assert command[-1] == "runs"
+    calls.clear()
+    assert run_main("stage.py", "tiny.yaml", "partitions")[0] == 0
+    assert "--forcerun" not in calls[0]
+
+
+def test_a_stage_takes_away_the_lock_of_a_snakemake_that_was_killed(elsewhere, tmp_path, calls):
+    locks = tmp_path / ".snakemake/locks"
+    locks.mkdir(parents=True)
+    (locks / "0.output.lock").touch()
+    assert run_main("stage.py", "tiny.yaml", "runs")[0] == 0
+    assert [command[-1] for command in calls] == ["--unlock", "runs"]
+
+
+def test_a_stage_leaves_the_lock_of_one_that_is_alive(elsewhere, tmp_path, calls):
+    locks = tmp_path / ".snakemake/locks"
+    locks.mkdir(parents=True)
+    (locks / "0.output.lock").touch()
+    with subprocess.Popen(["bash", "-c", "exec -a snakemake sleep 60"], cwd=tmp_path) as alive:
+        try:
+            assert run_main("stage.py", "tiny.yaml", "runs")[0] == 0
+        finally:
+            alive.kill()
+    assert [command[-1] for command in calls] == ["runs"]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_an_experiment_in_a_folder_of_its_own_needs_the_code_committed(
+    elsewhere, tmp_path, calls, monkeypatch, committed
+):
+    environment = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), "t") | dict.fromkeys(
+        ("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), "t@t"
+    )
+    for name, value in environment.items():
+        monkeypatch.setitem(os.environ, name, value)
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/train.py").write_text("1")
+    for command in (["init", "-q"], ["add", "scripts"], ["commit", "-qm", "x"]):
+        subprocess.run(["git", *command], check=True)
+    if not committed:
+        (tmp_path / "scripts/train.py").write_text("2")
+    experiment = tmp_path / ".dvc/tmp/exps/tmp0"
+    experiment.mkdir(parents=True)
+    (experiment / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    monkeypatch.chdir(experiment)
+    status, message = run_main("stage.py", "tiny.yaml", "runs")
+    if committed:
+        assert (status, len(calls)) == (0, 1)
+    else:
+        assert status == 1
+        assert message.startswith("error: scripts/train.py: changed and not committed")
+        assert calls == []

@@ -1,0 +1,183 @@
+"""The report and the replication record against the results that they are made from."""
+
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import replace
+
+import pytest
+import yaml
+from conftest import REPOSITORY, RUN, diverge, run_main, write_run
+from fedper.report.facts import gather_facts
+from fedper.report.crate import canonical_hash, pith_id
+from fedper.judge.histories import read_clients
+from pypdf import PdfReader
+from rocrate.rocrate import ROCrate
+
+RECORD = json.loads((REPOSITORY / "paper/record.json").read_text())
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """The results of a scale of four runs in results/test, as the pipeline would leave them."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(REPOSITORY / "paper", tmp_path / "paper")
+    folder = tmp_path / "results/test"
+    runs = [
+        write_run(folder / "runs" / f"{k_p}-{seed}", run, [(1, 1), (2 * k_p + 2, 2 * k_p + 4)])
+        for k_p in (0, 2)
+        for seed in (0, 1)
+        for run in [replace(RUN, personalization_layers=k_p, seed=seed)]
+    ]
+    make_documents(folder, runs)
+    return folder
+
+
+def make_documents(folder, runs):
+    """Make tables, claims, facts, one figure and the report, as the rules do."""
+    note = ["--note", "CIFAR-10; scale test; 2 seeds", "--out"]
+    common = ["--runs", *runs, *note]
+    known = ["--known", "paper/results.yaml"]
+    config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
+    assert run_main("judge_claims.py", *common, folder / "claims") == (0, "")
+    assert run_main("gather_facts.py", "--scale", "test", *common, folder / "facts") == (0, "")
+    assert run_main("draw_figure.py", "figure2", *common, folder / "figures/figure2") == (0, "")
+    for n in (1, 2, 4):
+        assert run_main("make_table.py", n, *known, *common, folder / f"tables/table{n}") == (0, "")
+    status = run_main(
+        "make_settings_table.py", "--config", json.dumps(config),
+        "--reference", "paper/settings.yaml", *note, folder / "tables/table3",
+    )  # fmt: skip
+    assert status == (0, "")
+
+
+def compile_report(out="results/test/report.pdf"):
+    return run_main(
+        "compile_report.py", "--source", "paper/report.typ", "--results", "results/test",
+        "--figures", json.dumps({"figure2": "CIFAR-10; scale test"}), "--out", out,
+    )  # fmt: skip
+
+
+def text_of(pdf):
+    """Read the words of a PDF; Typst writes a hyphen that may break a line as a soft one."""
+    words = " ".join(page.extract_text() for page in PdfReader(pdf).pages).split()
+    return " ".join(words).replace("\u00ad", "-")
+
+
+def test_the_pith_record_has_its_hash_and_its_name():
+    assert canonical_hash(RECORD) == (
+        "48bc8c1383344fd23065d05048ddf87cbbb054507dfa6936e59f1ac47f0fde0f"
+    )
+    assert pith_id(RECORD) == "pith:JC6IYE4DGRH5EMDF2BIERXPYPS"
+
+
+def test_facts_against_numbers_by_hand(results):
+    facts = json.loads((results / "facts.json").read_text())
+    assert (facts["n_runs"], facts["n_missing"], facts["n_diverged"]) == (4, 0, 0)
+    (headline,) = facts["headline"]
+    assert headline["fedavg"] == pytest.approx(0.3)
+    assert headline["fedper"] == pytest.approx(0.7)
+    assert (headline["n_seeds_fedavg"], headline["n_seeds_fedper"]) == (2, 2)
+    assert facts["traffic"][0]["megabytes"] == {"0": 3.0, "2": 3.0}
+    # four runs of two rounds of 3 + 0.5 s
+    assert facts["hours"] == pytest.approx(8 * 3.5 / 3600)
+    (cost,) = facts["cost"]
+    assert (cost["training_s"], cost["evaluation_s"], cost["n_rounds"]) == (3.0, 0.5, 8)
+    assert facts["devices"] == [{"value": "cpu: test", "n_runs": 4}]
+
+
+def test_costs_are_in_the_order_of_the_paper_stand_ins_too(tmp_path):
+    folders = []
+    for dataset, source in (("cifar100", "digit_pairs"), ("cifar10", "digits")):
+        for model in ("resnet34", "mobilenet_v1"):
+            run = replace(RUN, dataset=dataset, model=model, stand_in={"source": source})
+            folders.append(write_run(tmp_path / run.name, run, [(2, 2)]))
+    cost = gather_facts(read_clients(folders), folders)["cost"]
+    assert [(row["dataset"], row["model"]) for row in cost] == [
+        (f"stand-in for {dataset}", model)
+        for dataset in ("CIFAR-10", "CIFAR-100")
+        for model in ("MobileNet-v1", "ResNet-34")
+    ]
+
+
+def test_facts_count_what_diverged(results):
+    folders = sorted(results.glob("runs/*"))
+    diverge(folders[0], 2)
+    facts = gather_facts(read_clients(folders), folders)
+    assert (facts["n_runs"], facts["n_diverged"]) == (4, 1)
+    assert facts["headline"][0]["n_seeds_fedavg"] == 1
+
+
+def test_facts_list_every_source_of_a_data_set(results):
+    folder = sorted(results.glob("runs/*"))[0]
+    about = json.loads((folder / "run.json").read_text())
+    about["data"]["sha256"] = {"b.parquet": "cd" * 32}
+    (folder / "run.json").write_text(json.dumps(about))
+    folders = sorted(results.glob("runs/*"))
+    data = gather_facts(read_clients(folders), folders)["data"]
+    assert [(item["n_runs"], item["sha256"]) for item in data] == [
+        (3, {"a.parquet": "ab" * 32}), (1, {"b.parquet": "cd" * 32}),
+    ]  # fmt: skip
+
+
+def test_the_report_says_what_the_files_say(results):
+    assert compile_report() == (0, "")
+    words = text_of(results / "report.pdf")
+    assert "It rests on 4 runs on CIFAR-10." in words
+    assert "FedPer reaches a mean test accuracy of 0.700 against 0.300 of FedAvg (2 seeds)" in words
+    assert "Figure 2: FedAvg (dashed) and FedPer (solid)" in words
+    assert "± 1 sd over them. CIFAR-10; scale test." in words
+    assert re.search("Of the paper.s 9 claims", words)
+    assert "0 are judged reproduced, 0 not reproduced and 9 inconclusive" in words
+    facts = json.loads((results / "facts.json").read_text())
+    facts["headline"][0]["fedper"] = 0.6789
+    (results / "facts.json").write_text(json.dumps(facts))
+    assert compile_report() == (0, "")
+    assert "a mean test accuracy of 0.679 against" in text_of(results / "report.pdf")
+
+
+def test_the_report_comes_out_byte_identical(results):
+    for name in ("one", "two"):
+        assert compile_report(f"results/test/{name}.pdf") == (0, "")
+    assert (results / "one.pdf").read_bytes() == (results / "two.pdf").read_bytes()
+
+
+def test_a_report_that_cannot_be_compiled_is_one_line_and_leaves_the_old_one(results):
+    assert compile_report() == (0, "")
+    before = (results / "report.pdf").read_bytes()
+    (results / "claims.json").unlink()
+    status, message = compile_report()
+    assert status == 1
+    assert message.startswith("error: report.typ: file not found")
+    assert (results / "report.pdf").read_bytes() == before
+    assert [path.name for path in results.glob(".*")] == []
+
+
+def test_the_replication_record_is_a_crate_that_its_library_reads(results, tmp_path):
+    files = [results / "claims.json", results / "figures/figure2.pdf"]
+    out = results / "replication.json"
+    assert run_main(
+        "write_crate.py", "--folder", results, "--files", *files,
+        "--paper", "paper/record.json", "--out", out,
+    ) == (0, "")  # fmt: skip
+    shutil.copytree(results, tmp_path / "crate")
+    shutil.copy(out, tmp_path / "crate/ro-crate-metadata.json")
+    crate = ROCrate(tmp_path / "crate")
+    paper = crate.get("https://arxiv.org/abs/1912.00818")
+    assert {item["value"] for item in paper["identifier"]} == {
+        "1912.00818v1", pith_id(RECORD), canonical_hash(RECORD),
+    }  # fmt: skip
+    figure = crate.get("figures/figure2.pdf")
+    assert figure["sha256"] == hashlib.sha256(files[1].read_bytes()).hexdigest()
+    verdicts = crate.get_by_type("ClaimReview")
+    assert [item["itemReviewed"]["name"] for item in verdicts] == [f"C{n}" for n in range(1, 10)]
+    judged = json.loads((results / "claims.json").read_text())["claims"]
+    assert [item["reviewRating"]["ratingValue"] for item in verdicts] == [
+        claim["verdict"] for claim in judged
+    ]
+    (action,) = crate.get_by_type("CreateAction")
+    assert action["object"][0]["additionalProperty"][0]["value"] == "ab" * 32
+    code = action["instrument"]
+    assert code["additionalProperty"][0]["value"] == "c0de" * 16
+    assert "torch 2.15.0" in code["softwareRequirements"][0]["name"]

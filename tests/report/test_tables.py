@@ -1,0 +1,202 @@
+"""Tables against numbers by hand, and against the configuration."""
+
+import json
+import re
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import REPOSITORY, RUN, diverge, write_run
+from fedper.errors import InputError
+from fedper.plan.yaml_files import read_yaml
+from fedper.report.published import table4
+from fedper.judge.histories import describe_run, read_clients
+from fedper.report.settings import table3
+from fedper.report.table_files import write_table
+from fedper.report.tables import final_accuracy, table1, table2
+
+REFERENCE = read_yaml(REPOSITORY / "paper/settings.yaml")
+KNOWN = read_yaml(REPOSITORY / "paper/results.yaml")
+
+
+def test_table_1_against_numbers_by_hand(folders):
+    table = final_accuracy(read_clients(folders))
+    assert len(table) == 8
+    row = table.query("model == 'resnet34' and method == 'FedPer' and classes_per_client == 4")
+    # seed 0: clients 0.8 and 1.0; seed 1: clients 0.7 and 0.9
+    assert row["accuracy_mean"].item() == pytest.approx(0.85)
+    assert row["accuracy_sd"].item() == pytest.approx(0.05 * 2**0.5)
+    assert row["client_sd"].item() == pytest.approx(0.1 * 2**0.5)
+    assert row["client_min"].item() == pytest.approx(0.7)
+    assert row["n_seeds"].item() == 2
+    assert row["round"].item() == 2
+
+
+def test_a_diverged_and_a_missing_run_are_in_table_1_and_not_in_its_means(tmp_path):
+    made = [write_run(tmp_path / str(s), replace(RUN, seed=s), [(5, 7)]) for s in (0, 1)]
+    diverge(made[1], 1)
+    alone = write_run(tmp_path / "alone", replace(RUN, model="mobilenet_v1"), [(5, 7)])
+    diverge(alone, 1)
+    gone = [describe_run(replace(RUN, seed=s, rounds=1)) for s in (2, 3)]
+    table = table1(read_clients([*made, alone], gone))
+    accuracy = dict(zip(table.shown["model"], table.shown["accuracy"], strict=True))
+    assert accuracy == {
+        "ResNet-34": "0.600 (2 of 4 missing, 1 of 4 diverged)",
+        "MobileNet-v1": "diverged",
+    }
+    counts = table.frame.set_index("model").loc["resnet34"]
+    assert counts[["n_seeds", "n_missing", "n_diverged"]].tolist() == [4, 2, 1]
+    assert table.frame["accuracy_mean"].isna().tolist() == [True, False]
+
+
+def test_table_2_has_a_column_a_depth_over_the_seeds_that_all_depths_have(tmp_path):
+    made = []
+    for k_p, value in ((0, 2), (1, 6), (2, 8)):
+        for seed in (0, 1) if k_p < 2 else (0,):
+            run = replace(RUN, personalization_layers=k_p, seed=seed)
+            made.append(write_run(tmp_path / run.name, run, [(value + seed, value + seed)]))
+    other = replace(RUN, classes_per_client=10)  # with one depth: not in this table
+    made.append(write_run(tmp_path / other.name, other, [(1, 1)]))
+    shown = table2(read_clients(made)).shown
+    assert shown.to_dict("records") == [
+        {"data set": "CIFAR-10", "model": "ResNet-34", "k": "4", "seeds": 1,
+         "FedAvg": "0.200", "K_P = 1": "0.600", "K_P = 2": "0.800"}
+    ]  # fmt: skip
+
+
+def test_table_2_has_the_data_sets_in_the_order_of_the_paper_stand_ins_too(tmp_path):
+    made = []
+    names = {"flickr_aes": "simulated", "cifar100": "digit_pairs", "cifar10": "digits"}
+    for dataset, source in names.items():
+        for k_p in (1, 2):
+            run = replace(RUN, dataset=dataset, personalization_layers=k_p)
+            run = replace(run, stand_in={"source": source})
+            made.append(write_run(tmp_path / run.name, run, [(2, 2)]))
+    shown = table2(read_clients(made)).shown
+    assert shown["data set"].tolist() == [
+        f"stand-in for {name}" for name in ("CIFAR-10", "CIFAR-100", "FLICKR-AES")
+    ]
+
+
+def test_runs_with_other_settings_are_not_averaged_together(tmp_path):
+    made = [
+        write_run(tmp_path / str(rate), replace(RUN, learning_rate=rate), [(value, value)])
+        for rate, value in ((0.01, 2), (0.1, 8))
+    ]
+    table = table1(read_clients(made))
+    assert table.frame["accuracy_mean"].tolist() == pytest.approx([0.2, 0.8])
+    assert table.frame["n_seeds"].tolist() == [1, 1]
+    assert [words.split("η")[1] for words in table.shown["data set"]] == [" = 0.01", " = 0.1"]
+
+
+def test_every_setting_of_the_paper_scale_is_the_reference_and_others_are_deviations():
+    paper, quick = (
+        yaml.safe_load((REPOSITORY / f"config/{scale}.yaml").read_text())
+        for scale in ("paper", "quick")
+    )
+    assert "deviation" not in set(table3(paper, REFERENCE).frame["source"])
+    rows = table3(quick, REFERENCE).frame.set_index(["setting", "of"])
+    assert rows.loc[("stand-in", "CIFAR-10"), "source"] == "deviation"
+    assert rows.loc[("stand-in", "CIFAR-10"), "ours"] == "digits"
+    assert rows.loc[("momentum", "all"), "source"] == "assumption"
+
+
+def test_table_3_knows_every_key_that_a_result_depends_on():
+    """A key that is new in the configuration must say where its value comes from."""
+    config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
+    named = {
+        (name, entry["key"]) for entry in REFERENCE["of_data_sets"] for name in entry["values"]
+    }
+    for name, data in config["datasets"].items():
+        partition = {f"partition.{key}" for key in data["partition"]}
+        keys = {key for key in data if key not in ("title", "n_classes", "sources", "partition")}
+        assert {(name, key) for key in keys | partition} <= named
+    keys = {entry["key"] for entry in REFERENCE["of_all"]}
+    for section in ("optimiser", "finetuning", "evaluation"):
+        assert {f"{section}.{key}" for key in config[section]} <= keys
+    for model, settings in config["models"].items():
+        assert {f"models.{model}.{key}" for key in settings} <= keys
+
+
+def test_a_figures_own_setting_is_a_deviation_of_that_figure():
+    config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
+    config["figures"]["figure4"]["set"] = {"learning_rate": 0.1}
+    frame = table3(config, REFERENCE).frame
+    (row,) = frame[frame["source"] == "deviation"].to_dict("records")
+    assert (row["of"], row["ours"], row["reference"]) == ("Figure 4 alone", "0.1", "0.01")
+
+
+def test_runs_that_a_figure_leaves_out_are_a_deviation_and_their_order_is_none():
+    config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
+    config["figures"]["figure2"]["runs"][0]["classes_per_client"] = [10, 8, 4]
+    assert "deviation" not in set(table3(config, REFERENCE).frame["source"])
+    (grid,) = config["figures"]["figure2"]["runs"]
+    only_low = {**grid, "models": ["resnet34"], "classes_per_client": [4]}
+    config["figures"]["figure2"]["runs"] = [{**grid, "models": ["mobilenet_v1"]}, only_low]
+    (row,) = table3(config, REFERENCE).frame.query("source == 'deviation'").to_dict("records")
+    assert row["of"] == "Figure 2"
+    assert row["ours"] == (
+        "CIFAR-10; MobileNet-v1; k = 10, 8, 4; K_P = 0, 2 | CIFAR-10; ResNet-34; k = 4; K_P = 0, 2"
+    )
+
+
+def test_table_4_subtracts_theirs_and_nothing_where_ours_is_a_stand_in(tmp_path):
+    run = replace(RUN, model="mobilenet_v1")
+    real = write_run(tmp_path / "real", run, [(8, 6)])
+    stand_in = write_run(tmp_path / "s", replace(run, stand_in={"source": "digits"}), [(8, 6)])
+    (entry,) = (
+        known for known in KNOWN
+        if (known["figure"], known["model"], known["personalization_layers"])
+        == ("2", "mobilenet_v1", 2)
+    )  # fmt: skip
+    row = table4(read_clients([real]), [entry]).shown.iloc[0]
+    assert (row["ours"], row["ours - paper"], row["ours - replication"]) == (
+        "0.700", "-0.20 to -0.15", "-0.21",
+    )  # fmt: skip
+    row = table4(read_clients([stand_in]), [entry]).shown.iloc[0]
+    assert (row["ours on"], row["ours"]) == ("stand-in for CIFAR-10", "0.700")
+    assert (row["ours - paper"], row["ours - replication"]) == ("-", "-")
+    gone = [describe_run(replace(run, seed=seed, rounds=1)) for seed in (8, 9)]
+    row = table4(read_clients([real], gone), [entry]).shown.iloc[0]
+    assert row["ours"] == "0.700 (2 of 3 missing)"
+    lacking = table4(read_clients([real]), [{**entry, "classes_per_client": 8}]).shown.iloc[0]
+    assert lacking["ours"] == "not run"
+
+
+def test_a_table_is_written_for_every_reader_with_its_data_and_scale(folders, tmp_path):
+    table = table1(read_clients(folders))
+    write_table(table, "CIFAR-10, 30 % of it; scale test; 2 seeds", tmp_path / "table1")
+    read = pd.read_csv(tmp_path / "table1.csv")
+    pd.testing.assert_frame_equal(read, table.frame, check_dtype=False)
+    markdown, latex, page = (
+        (tmp_path / f"table1.{suffix}").read_text() for suffix in ("md", "tex", "html")
+    )
+    content = json.loads((tmp_path / "table1.json").read_text())
+    for text in (markdown, page, content["caption"]):
+        assert "CIFAR-10, 30 % of it; scale test; 2 seeds" in text
+    assert r"CIFAR-10, 30 \% of it; scale test; 2 seeds" in latex
+    for text in (markdown, latex, page, json.dumps(content["rows"], ensure_ascii=False)):
+        assert "0.850 ± 0.071" in text
+    assert r"\toprule" in latex
+    assert "$K_P$" in latex
+    assert "%" not in re.sub(r"(?m)^%.*$", "", latex).replace(r"\%", "")
+    assert {len(row) for row in content["rows"]} == {len(content["columns"])}
+
+
+def test_latex_of_every_setting_has_no_bare_special_character(tmp_path):
+    config = yaml.safe_load((REPOSITORY / "config/quick.yaml").read_text())
+    write_table(table3(config, REFERENCE), "note", tmp_path / "table3")
+    latex = (tmp_path / "table3.tex").read_text()
+    assert not re.search(r"(?<![\\$])_(?!P\$)", latex.split(r"\midrule")[1])
+    assert "$\\eta$" in latex
+    assert not set("ηγΣ") & set(latex)
+
+
+def test_a_reference_that_is_broken_is_one_line(tmp_path):
+    path = tmp_path / "settings.yaml"
+    path.write_text("a: [1,\nb: }")
+    with pytest.raises(InputError, match=r"settings.yaml: not readable as YAML \(.*restore it"):
+        read_yaml(path)
+    with pytest.raises(InputError, match=r"none\.yaml: not readable"):
+        read_yaml(tmp_path / "none.yaml")

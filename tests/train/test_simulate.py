@@ -1,0 +1,181 @@
+"""A whole run in one process: where weights are drawn, and CUDA where there is one."""
+
+from dataclasses import replace
+
+import fedper.train.simulate as simulation
+import fedper.algorithm.weights as weights
+import pandas as pd
+import pytest
+import torch
+from conftest import SMALL, start
+from fedper.train.device import set_up_device
+from fedper.errors import InputError
+from fedper.algorithm.evaluate import evaluate_client
+from fedper.algorithm.federated import fine_tune_all, server_round
+from fedper.data.partition import draw_partition
+from fedper.train.record import HISTORY_COLUMNS, write_run
+from fedper.run import CHOICES
+from fedper.train.set_up import set_up
+from fedper.train.simulate import simulate
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+
+def _no_line(line):
+    pass
+
+
+@pytest.fixture
+def partition(small_dataset):
+    train, test = small_dataset.train.labels, small_dataset.test.labels
+    return draw_partition(train, test, 10, 5, 4, 20, 20, 0)
+
+
+def test_weights_are_drawn_on_the_cpu_whatever_the_device(small_dataset, partition, monkeypatch):
+    devices = []
+    initialise = weights.initialise
+
+    def spy(layers, *arguments):
+        devices.extend(p.device.type for p in layers.parameters())
+        initialise(layers, *arguments)
+
+    monkeypatch.setattr(weights, "initialise", spy)
+    monkeypatch.setattr(torch.nn.Module, "to", _refuse_to_move_before(devices, torch.nn.Module.to))
+    simulate(SMALL, small_dataset, partition, torch.device("cpu"), _no_line)
+    assert set(devices) == {"cpu"}
+
+
+def _refuse_to_move_before(devices, move):
+    """Replace Module.to: the model may go to its device only once weights have been drawn."""
+
+    def to(self, *arguments, **keywords):
+        goes = [a for a in (*arguments, *keywords.values()) if isinstance(a, torch.device)]
+        assert not goes or devices
+        return move(self, *arguments, **keywords)
+
+    return to
+
+
+def test_time_left_is_shown_in_minutes_and_seconds(small_dataset, partition):
+    lines = []
+    simulate(SMALL, small_dataset, partition, torch.device("cpu"), lines.append)
+    assert [line.split(": ")[0] for line in lines] == [SMALL.name] * 2
+    assert lines[-1].endswith(", 0:00 min left")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_cuda_gives_the_history_of_the_cpu_up_to_rounding(small_dataset, partition):
+    run = replace(SMALL, rounds=1, learning_rate=0.001)
+    histories = [
+        pd.DataFrame(simulate(run, small_dataset, partition, torch.device(device), _no_line)[0])
+        for device in ("cpu", "cuda")
+    ]
+    columns = ["round", "client", "samples", "bytes_up", "bytes_down"]
+    pd.testing.assert_frame_equal(histories[0][columns], histories[1][columns])
+    assert histories[1]["train_loss"].tolist() == pytest.approx(
+        histories[0]["train_loss"].tolist(), rel=0.01
+    )
+
+
+def test_float32_means_float32_in_every_library():
+    """PyTorch's default computes convolutions of float32 in TensorFloat32 on a GPU."""
+    backends = (torch.backends, torch.backends.cudnn.conv, torch.backends.cuda.matmul)
+    before = [backend.fp32_precision for backend in backends]
+    try:
+        set_up_device("cpu", SMALL)
+        assert [backend.fp32_precision for backend in backends] == ["ieee"] * 3
+    finally:
+        torch.use_deterministic_algorithms(False)
+        for backend, precision in zip(backends, before, strict=True):
+            backend.fp32_precision = precision
+
+
+def test_a_cpu_computes_in_float32_only():
+    with pytest.raises(InputError, match="precision: 'bfloat16' is for CUDA"):
+        set_up_device("cpu", replace(SMALL, precision="bfloat16"))
+
+
+class Calls(TorchFunctionMode):
+    """Count what makes a host wait for a GPU, where Python asks for it."""
+
+    READS = ("tolist", "numpy", "cpu", "__array__", "equal", "allclose")
+    n = 0
+
+    def __torch_function__(self, function, types, arguments=(), keywords=None):
+        self.n += getattr(function, "__name__", "") in self.READS
+        return function(*arguments, **(keywords or {}))
+
+
+class Kernels(TorchDispatchMode):
+    """Count what makes a host wait for a GPU inside PyTorch: numbers, and sizes that depend."""
+
+    READS = ("aten::_local_scalar_dense", "aten::nonzero", "aten::masked_select", "aten::_unique2")
+    n = 0
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        self.n += function.name() in self.READS
+        return function(*arguments, **(keywords or {}))
+
+
+@pytest.mark.parametrize("statistics", CHOICES["batchnorm_statistics"])
+def test_a_round_reads_no_number_from_the_device_before_its_end(make_run, statistics):
+    """On a GPU each would be a wait; a device that is there counts for itself, see below."""
+    run = make_run(batchnorm_statistics=statistics, personal_finetune_epochs=1)
+    model, base, clients = start(run, sizes=(8, 6, 10))
+    with Calls() as calls, Kernels() as kernels:
+        base, _ = server_round(model, base, clients, 1, run)
+        fine_tune_all(model, base, clients, 1, run)
+        scored = [evaluate_client(model, base, client, 1, run) for client in clients]
+    assert (calls.n, kernels.n) == (0, 0)
+    n_correct = scored[0][:1]
+    tensor = torch.Tensor
+    for read in (tensor.item, tensor.tolist, tensor.cpu, bool, float, int):
+        with Calls() as calls, Kernels() as kernels:
+            read(n_correct)
+        assert calls.n + kernels.n > 0, read  # so that the counts are known to count
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_a_round_on_cuda_does_not_wait(small_dataset, partition):
+    run = replace(SMALL, personal_finetune_epochs=1)
+    model, progress = set_up(run, small_dataset, partition, torch.device("cuda"))
+    base, clients = progress.base, progress.clients
+    server_round(model, base, clients, 1, run)  # libraries are loaded, and memory is there
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        base, reports = server_round(model, base, clients, 2, run)
+        fine_tune_all(model, base, clients, 2, run)
+        scored = [evaluate_client(model, base, client, 2, run) for client in clients]
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(scored) == len(reports) == run.n_clients
+
+
+def test_the_parts_of_a_round_are_timed_apart(small_dataset, partition, monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(simulation, "moment", lambda device: float(next(clock) ** 2))
+    _, timing = simulate(SMALL, small_dataset, partition, torch.device("cpu"), _no_line)
+    # moments 0, 1, 4 of the first round and 9, 16, 25 of the second
+    assert timing == [
+        {"round": 1, "training_s": 1.0, "evaluation_s": 3.0},
+        {"round": 2, "training_s": 7.0, "evaluation_s": 9.0},
+    ]
+
+
+def test_files_of_a_run_are_written_as_pandas_writes_them_but_for_nan(tmp_path):
+    values = (1, 0, 20, 7, float("inf"), 1.1e-05, 3, 4)
+    row = dict(zip(HISTORY_COLUMNS, values, strict=True))
+    other = {**row, "client": 1, "test_loss": float("nan"), "train_loss": 0.1 + 0.2}
+    timing = [{"evaluation_s": 0.5, "training_s": 3.0, "round": 1}]
+    write_run(tmp_path, {"name": "a run"}, [row, other], timing)
+    header = "round,client,samples,correct,test_loss,train_loss,bytes_up,bytes_down"
+    assert (tmp_path / "history.csv").read_text().splitlines() == [
+        header,
+        "1,0,20,7,inf,1.1e-05,3,4",
+        "1,1,20,7,nan,0.30000000000000004,3,4",
+    ]
+    assert (tmp_path / "timing.csv").read_text() == "round,training_s,evaluation_s\n1,3.0,0.5\n"
+    as_pandas = pd.DataFrame([row, {**other, "test_loss": 2.0}]).to_csv(index=False)
+    assert as_pandas.splitlines()[:2] == (tmp_path / "history.csv").read_text().splitlines()[:2]
+    with pytest.raises(KeyError, match="training_s"):
+        write_run(tmp_path, {}, [row], [{"round": 1, "evaluation_s": 0.5}])
