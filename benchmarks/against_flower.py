@@ -30,9 +30,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from fedper.data.dataset import Dataset, Split, load_dataset, save_dataset
-from fedper.files import write_text
 from fedper.data.partition import ClientSamples, Partition, draw_partition, write_partition
-from fedper.run import N_LAYERS, Run
+from fedper.files import write_text
+from fedper.names import MODELS
+from fedper.run import Run
 from process_tree import Usage, run_beside_each_other
 
 HERE = Path(__file__).parent
@@ -74,7 +75,7 @@ def main() -> None:
 def read_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", choices=N_LAYERS, default=list(N_LAYERS))
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--personalization-layers", type=int, default=2)
     parser.add_argument("--data", type=Path, help="prepared data set (default: digits)")
@@ -137,7 +138,7 @@ def set_up(arguments: argparse.Namespace, folder: Path) -> tuple[Run, int]:
         **{key: getattr(arguments, key) for key in same},
     )
     n_batched = [len(c.train) - (len(c.train) % run.batch_size == 1) for c in partition.clients]
-    return run, run.local_epochs * sum(n_batched)
+    return run, run.method.train[0].epochs * sum(n_batched)
 
 
 def make_digits() -> Dataset:

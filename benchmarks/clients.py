@@ -20,13 +20,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from fedper.train.device import describe, set_up_device
-from fedper.errors import InputError, one_line_errors
 from fedper.algorithm.federated import client_update
-from fedper.files import write_text
-from fedper.run import Run
 from fedper.algorithm.server import Server
 from fedper.algorithm.state import Client, State
+from fedper.errors import InputError, one_line_errors
+from fedper.files import write_text
+from fedper.run import Run
+from fedper.train.device import describe, set_up_device
 from round_vs_loop import RUN, set_up
 from torch import nn
 

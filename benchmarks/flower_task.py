@@ -8,12 +8,12 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from fedper.data.dataset import Dataset, load_dataset
 from fedper.algorithm.models import MODELS, split
+from fedper.algorithm.weights import initialise
+from fedper.data.dataset import Dataset, load_dataset
 from fedper.data.partition import Partition, read_partition
 from fedper.randomness import seed_for
 from fedper.run import Run
-from fedper.algorithm.weights import initialise
 from round_vs_loop import with_plain_convolutions
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -48,7 +48,7 @@ def build(run: Run, n_classes: int, client: int, layout: str) -> nn.Sequential:
     """Build the model with the initial base and the initial personalization layers of a client."""
     model = MODELS[run.model](n_classes, run.width, run.stem)
     model.to(memory_format=torch.channels_last)  # the engine's, which decides what is drawn where
-    base, personal = split(model, run.personalization_layers)
+    base, personal = split(model, run.method.personalization_layers)
     initialise(base, run.seed, "base")
     initialise(personal, run.seed, "personal", client)
     if layout == "default":
@@ -71,7 +71,7 @@ def train(
     )
     model.train()
     total, n = 0.0, 0
-    for _ in range(run.local_epochs):
+    for _ in range(run.method.train[0].epochs):
         for index in torch.randperm(len(labels), generator=generator).split(run.batch_size):
             if len(index) == 1:  # BatchNorm cannot use it
                 continue

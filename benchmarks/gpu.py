@@ -21,13 +21,14 @@ from shutil import which
 
 import torch
 import yaml
+from fedper.algorithm.federated import server_round
+from fedper.errors import InputError, one_line_errors
+from fedper.files import write_text
+from fedper.names import MODELS
+from fedper.plan.experiments import data_name, figure_runs, partition_file
+from fedper.run import Run
 from fedper.train.concurrent import concurrent_round, make_slots
 from fedper.train.device import describe, set_up_device
-from fedper.errors import InputError, one_line_errors
-from fedper.plan.experiments import data_name, figure_runs, partition_file
-from fedper.algorithm.federated import server_round
-from fedper.files import write_text
-from fedper.run import N_LAYERS, Run
 from round_vs_loop import RUN, seconds, set_up
 
 CONFIG = Path("config/paper.yaml")
@@ -56,7 +57,7 @@ def measure_speed(settings: dict, device_name: str) -> dict:
         name: [report.train_loss.item() for report in play()[1]] for name, play in ways.items()
     }  # this also warms up
     turns = [{name: seconds(play, device) for name, play in ways.items()} for _ in range(repeats)]
-    trained = run.n_clients * n_images * run.local_epochs
+    trained = run.n_clients * n_images * run.method.train[0].epochs
     speed = {name: trained / statistics.median(turn[name] for turn in turns) for name in ways}
     pairs = zip(losses["one_by_one"], losses["at_once"], strict=True)
     return {
@@ -159,7 +160,7 @@ def main() -> None:
     done = subprocess.run([sys.executable, "-m", "pytest", "-k", "cuda", *tests], check=False)
     result |= {"tests_passed": done.returncode == 0, "speed": []}
     size = {"n_clients": 10, "images": 1024, "slots": 10, "local_epochs": 1, "repeats": 3}
-    for option, model in product(OPTIONS, N_LAYERS):
+    for option, model in product(OPTIONS, MODELS):
         result["speed"].append(speed_apart({**size, "model": model, **option}))
         if arguments.out:
             write_text(arguments.out, json.dumps(result, indent=2) + "\n")

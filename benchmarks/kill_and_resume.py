@@ -24,9 +24,10 @@ from pathlib import Path
 
 import numpy as np
 from fedper.data.dataset import Split, make_dataset, save_dataset
-from fedper.files import PREFIX, write_text
 from fedper.data.partition import draw_partition, write_partition
-from fedper.run import N_LAYERS, Run
+from fedper.files import PREFIX, write_text
+from fedper.names import MODELS
+from fedper.run import Run
 from round_vs_loop import RUN
 
 SCRIPT = Path(__file__).parents[1] / "scripts/train.py"
@@ -39,7 +40,7 @@ KINDS = {
     "FedAvg": replace(SMALL, personalization_layers=0),
     "FedPer": SMALL,
     "FedPer, ResNet-34": replace(SMALL, model="resnet34", rounds=6),
-    "local training": replace(SMALL, personalization_layers=N_LAYERS["mobilenet_v1"]),
+    "local training": replace(SMALL, personalization_layers=MODELS["mobilenet_v1"]),
     "FedPer, fine-tuned": replace(SMALL, personal_finetune_epochs=1),
     "FedAvg, fine-tuned": replace(SMALL, personalization_layers=0, evaluation_finetune_epochs=1),
     "FedPer, linear base": replace(SMALL, base="linear"),

@@ -26,8 +26,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from fedper.data.photos import decode_photos, open_photos
-from fedper.train.device import describe
 from fedper.files import write_text
+from fedper.train.device import describe
 from PIL import Image, ImageOps
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"

@@ -25,16 +25,16 @@ from pathlib import Path
 
 import torch
 from fedper.algorithm.convolution import MatmulConv2d
-from fedper.train.device import describe, set_up_device
 from fedper.algorithm.evaluate import evaluate_round
 from fedper.algorithm.federated import server_round
-from fedper.files import write_text
 from fedper.algorithm.models import MODELS
-from fedper.randomness import seed_for
-from fedper.run import Run
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal, to_device
+from fedper.files import write_text
+from fedper.randomness import seed_for
+from fedper.run import Run
+from fedper.train.device import describe, set_up_device
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -78,7 +78,7 @@ def plain_loop(model: nn.Module, clients: list[Client], run: Run) -> None:
         key = seed_for(run.seed, "batches", 1, client.number)  # the batches of the engine
         generator = torch.Generator().manual_seed(key)
         data = client.train.split
-        for _ in range(run.local_epochs):
+        for _ in range(run.method.train[0].epochs):
             order = torch.randperm(len(client.train), generator=generator).to(data.labels.device)
             for index in client.train.rows[order].split(run.batch_size):
                 images = data.images[index].to(torch.float32, memory_format=layout)
@@ -156,7 +156,7 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: 
     times = {key: [taken[key] for taken in turns] for key in turn}
 
     median = {key: statistics.median(values) for key, values in times.items()}
-    trained = run.n_clients * n_images * run.local_epochs
+    trained = run.n_clients * n_images * run.method.train[0].epochs
     fastest = min(loops, key=lambda layout: median[layout])
     ratios = [a / b for a, b in zip(times[fastest], times["round"], strict=True)]
     return {

@@ -27,13 +27,14 @@ import torch
 from clients import CPU, N_SLICES, in_turn
 from fedper import federated
 from fedper import simulate as simulation
-from fedper.train.checkpoint import save
-from fedper.train.device import describe, set_up_device
 from fedper.algorithm.evaluate import evaluate_round
 from fedper.algorithm.federated import client_update, server_round
 from fedper.files import write_text
+from fedper.names import MODELS
+from fedper.run import Run
+from fedper.train.checkpoint import save
+from fedper.train.device import describe, set_up_device
 from fedper.train.progress import Progress
-from fedper.run import N_LAYERS, Run
 from round_vs_loop import RUN, seconds, set_up
 
 CLIENTS = (10, 1000)
@@ -58,7 +59,7 @@ def measure_clients(settings: dict) -> dict:
         "clients": run.n_clients,
         "images_per_client": n_images,
         "batch_size": run.batch_size,
-        "k_p": run.personalization_layers,
+        "k_p": run.method.personalization_layers,
         "evaluation_ms_per_client": round(1000 * evaluation / len(tested), 2),
         "peak_mib": round(peak_mib()),
         "before_training_mib": round(before),
@@ -96,7 +97,7 @@ def measure_shares(settings: dict) -> dict:
     rounds = sum(row["training_s"] for row in progress.timing)
     return {
         "model": run.model,
-        "k_p": run.personalization_layers,
+        "k_p": run.method.personalization_layers,
         "training_s": round(spent["client_update"], 3),
         "aggregation_s": round(rounds - spent["client_update"], 3),
         "evaluation_s": round(sum(row["evaluation_s"] for row in progress.timing), 3),
@@ -149,15 +150,15 @@ def all_measurements(clients: list[int]) -> dict:
         "torch": torch.__version__,
         "memory": [
             apart("clients", {**whole, "n_clients": n, "model": model})
-            for model in N_LAYERS
+            for model in MODELS
             for n in clients
         ],
         "k_p": [
             row
-            for model, n_layers in N_LAYERS.items()
+            for model, n_layers in MODELS.items()
             for row in in_turn(k_p_series(model, (0, 1, 2, 4, n_layers)), n_turns=2)
         ],
-        "shares": [apart("shares", {"model": model}) for model in N_LAYERS],
+        "shares": [apart("shares", {"model": model}) for model in MODELS],
         "start_up": measure_start_up(5),
     }
 

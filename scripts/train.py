@@ -4,13 +4,13 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from fedper.train.checkpoint import kept_in
 from fedper.data.dataset import load_dataset
-from fedper.train.device import set_up_device
-from fedper.errors import one_line_errors
 from fedper.data.partition import read_partition
-from fedper.train.record import conditions, write_run
+from fedper.errors import one_line_errors
 from fedper.run import Run
+from fedper.train.checkpoint import kept_in
+from fedper.train.device import set_up_device
+from fedper.train.record import conditions, write_run
 from fedper.train.simulate import simulate
 
 
@@ -35,12 +35,13 @@ def main() -> None:
     dataset = load_dataset(arguments.data)
     partition = read_partition(arguments.partition)
     device = set_up_device(arguments.device, run)
+    about = conditions(run, dataset.provenance, device)
     with kept_in(arguments.checkpoints):
         history, timing = simulate(
             run, dataset, partition, device, partial(print, flush=True),
             arguments.concurrent_clients, arguments.checkpoints,
         )  # fmt: skip
-        write_run(arguments.out, conditions(run, dataset.provenance, device), history, timing)
+        write_run(arguments.out, about, history, timing)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 import runpy
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from unittest import mock
 
@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from fedper.data.dataset import Dataset, Split, make_dataset
-from fedper.algorithm.models import MODELS
-from fedper.run import Run
+from fedper.algorithm.models import build_model
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal
+from fedper.data.dataset import Dataset, Split, make_dataset
+from fedper.run import Method, Phase, Run
 from torch import nn
 
 pytest_plugins = ["dvc_world"]
@@ -29,16 +29,20 @@ RUN = Run(
     stand_in=None,
     n_clients=3,
     classes_per_client=4,
-    samples={"train_images_per_class": 20, "test_images_per_class": 20},
+    samples={"rule": "balanced", "train_images_per_class": 20, "test_images_per_class": 20},
     model="resnet34",
     width=0.0625,
     stem="imagenet",
-    base="full",
-    personalization_layers=2,
+    method=Method(
+        name="FedPer",
+        personal="last",
+        personalization_layers=2,
+        base="full",
+        train=(Phase("all", 2),),
+        new_base=(),
+        before_test=(),
+    ),
     rounds=2,
-    local_epochs=2,
-    personal_finetune_epochs=0,
-    evaluation_finetune_epochs=0,
     batch_size=4,
     learning_rate=0.02,
     momentum=0.9,
@@ -52,7 +56,21 @@ RUN = Run(
 )
 
 
-SMALL = replace(
+def change(run: Run, **changes: object) -> Run:
+    """Change settings of a run, or of its method; local_epochs: of a single phase of all layers.
+
+    A method without personal layers is called FedAvg, unless its name is given.
+    """
+    if "local_epochs" in changes:
+        changes["train"] = (Phase("all", changes.pop("local_epochs")),)
+    if changes.get("personalization_layers") == 0:
+        changes.setdefault("name", "FedAvg")
+    of_method = {field.name for field in fields(Method)} & changes.keys()
+    method = replace(run.method, **{name: changes.pop(name) for name in of_method})
+    return replace(run, method=method, **changes)
+
+
+SMALL = change(
     RUN, n_clients=5, model="mobilenet_v1", width=0.25, local_epochs=1, batch_size=8, seed=0
 )
 """A run that a whole simulation of ``small_dataset`` can be made of, wide enough not to diverge."""
@@ -100,7 +118,7 @@ def _one_thread() -> None:
 @pytest.fixture
 def make_run() -> Callable[..., Run]:
     """Return a function that gives a small run with some settings changed."""
-    return lambda **changes: replace(RUN, **changes)
+    return lambda **changes: change(RUN, **changes)
 
 
 def random_samples(n: int, seed: int, size: int = 16) -> Samples:
@@ -118,7 +136,8 @@ def random_samples(n: int, seed: int, size: int = 16) -> Samples:
 
 def build(run: Run) -> nn.Sequential:
     """Build the run's model for 10 classes, as a run does."""
-    return MODELS[run.model](10, run.width, run.stem).to(memory_format=torch.channels_last)
+    model = build_model(run.model, 10, run.width, run.stem)
+    return model.to(memory_format=torch.channels_last)
 
 
 def start(run: Run, sizes: tuple[int, ...]) -> tuple[nn.Sequential, State, list[Client]]:
@@ -202,8 +221,8 @@ def folders(tmp_path):
         for k_p, last in ((0, (2, 4)), (2, (8, 10))):
             for k in (4, 10):
                 for seed in (0, 1):
-                    run = replace(RUN, model=model, personalization_layers=k_p,
-                                  classes_per_client=k, seed=seed)  # fmt: skip
+                    run = change(RUN, model=model, personalization_layers=k_p,
+                                 classes_per_client=k, seed=seed)  # fmt: skip
                     correct = [(1, 1), (last[0] - seed, last[1] - seed)]
                     made.append(write_run(tmp_path / run.name, run, correct))
     return made

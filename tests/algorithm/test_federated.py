@@ -10,12 +10,12 @@ from conftest import build, random_samples, start
 from fedper import federated
 from fedper.algorithm.federated import client_update, server_round
 from fedper.algorithm.models import split
-from fedper.randomness import seed_for
-from fedper.run import N_LAYERS
 from fedper.algorithm.server import Server, WeightedMean
 from fedper.algorithm.sgd import batch_sizes, draw_batches, local_sgd
 from fedper.algorithm.state import Client, Message, Update
 from fedper.algorithm.weights import initial_base, initial_personal, restore, snapshot
+from fedper.names import MODELS
+from fedper.randomness import seed_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
@@ -31,7 +31,7 @@ def plain_sgd(model, samples, run, rounds, client=0):
         )  # fmt: skip
         key = seed_for(run.seed, "batches", round_, client)
         generator = torch.Generator().manual_seed(key)
-        for _ in range(run.local_epochs):
+        for _ in range(run.method.train[0].epochs):
             order = torch.randperm(len(samples), generator=generator)
             for first in range(0, len(order), run.batch_size):
                 rows = order[first : first + run.batch_size]
@@ -49,7 +49,7 @@ def assert_equal_states(ours, theirs):
         assert torch.equal(ours[name], theirs[name]), name
 
 
-@pytest.mark.parametrize("model_name", N_LAYERS)
+@pytest.mark.parametrize("model_name", MODELS)
 def test_one_client_without_personal_layers_is_plain_sgd_bit_for_bit(make_run, model_name):
     run = make_run(personalization_layers=0, model=model_name)
     model, base, clients = start(run, sizes=(10,))
@@ -61,9 +61,9 @@ def test_one_client_without_personal_layers_is_plain_sgd_bit_for_bit(make_run, m
     assert_equal_states(base, plain.state_dict())
 
 
-@pytest.mark.parametrize("model_name", N_LAYERS)
+@pytest.mark.parametrize("model_name", MODELS)
 def test_all_layers_personal_is_separate_training_bit_for_bit(make_run, model_name):
-    run = make_run(personalization_layers=N_LAYERS[model_name], model=model_name)
+    run = make_run(personalization_layers=MODELS[model_name].n_layers, model=model_name)
     model, base, clients = start(run, sizes=(10, 6))
     separate = []
     for client in clients:
@@ -146,9 +146,9 @@ def test_aggregation_does_not_depend_on_the_order_of_clients():
     assert torch.equal(aggregate(messages)["w"], aggregate(messages[::-1])["w"])
 
 
-@pytest.mark.parametrize("model_name", N_LAYERS)
+@pytest.mark.parametrize("model_name", MODELS)
 def test_no_personal_tensor_is_in_any_message(make_run, model_name):
-    for k_p in range(N_LAYERS[model_name] + 1):
+    for k_p in range(MODELS[model_name].n_layers + 1):
         run = make_run(personalization_layers=k_p, model=model_name, local_epochs=1)
         model, base, (client, _) = start(run, sizes=(4, 4))
         names = [name for name, _ in model.named_children()]
@@ -206,14 +206,18 @@ def test_a_last_batch_of_one_sample_is_left_out(make_run):
     model, _, clients = start(run, sizes=(5,))
     counter = model.stem[1].num_batches_tracked
     before = int(counter)
-    local_sgd(model, clients[0].train, run.local_epochs, torch.Generator().manual_seed(0), run)
+    local_sgd(
+        model, clients[0].train, run.method.train[0].epochs, torch.Generator().manual_seed(0), run
+    )
     assert int(counter) - before == 1
 
 
 def test_every_sample_is_seen_once_an_epoch_and_every_epoch_is_shuffled_anew(make_run, rows_seen):
     run = make_run(batch_size=4, local_epochs=3)
     model, _, (client,) = start(run, sizes=(12,))
-    local_sgd(model, client.train, run.local_epochs, torch.Generator().manual_seed(0), run)
+    local_sgd(
+        model, client.train, run.method.train[0].epochs, torch.Generator().manual_seed(0), run
+    )
     epochs = [rows_seen[i : i + 12] for i in (0, 12, 24)]
     assert all(sorted(epoch) == list(range(12)) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]

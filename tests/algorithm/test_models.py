@@ -6,8 +6,8 @@ import torchvision
 from conftest import build
 from fedper.algorithm.convolution import MatmulConv2d
 from fedper.algorithm.models import MODELS, mobilenet_v1, resnet34, split
-from fedper.run import N_LAYERS
 from fedper.algorithm.weights import initialise
+from fedper.names import MODELS
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import conv2d
@@ -127,7 +127,7 @@ def test_k_p_cuts_whole_blocks_from_the_end_and_changes_no_architecture(name):
     model = MODELS[name](10, 0.125, "imagenet")
     names = [child for child, _ in model.named_children()]
     assert names == ["stem", *(f"block{i}" for i in range(1, len(names) - 1)), "classifier"]
-    assert len(model) == N_LAYERS[name]
+    assert len(model) == MODELS[name].n_layers
     for k_p in range(len(model) + 1):
         base, personal = split(model, k_p)
         assert len(personal) == k_p

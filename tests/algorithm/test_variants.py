@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 import torch
 from conftest import SMALL, build, start
-from fedper.data.dataset import Split, make_dataset
 from fedper.algorithm.evaluate import evaluate_client, reestimate_statistics
 from fedper.algorithm.federated import fine_tune_personal, server_round
 from fedper.algorithm.models import split, with_linear_base
+from fedper.data.dataset import Split, make_dataset
 from fedper.data.partition import partition_by_client
+from fedper.names import MODELS
 from fedper.randomness import seed_for
-from fedper.run import N_LAYERS
 from fedper.train.simulate import simulate
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -89,7 +89,7 @@ def test_fine_tuning_before_a_test_is_that_of_plain_pytorch_and_is_forgotten(mak
     assert found[1].item() == pytest.approx(cross_entropy(outputs, labels).item(), rel=1e-4)
 
 
-@pytest.mark.parametrize("model_name", N_LAYERS)
+@pytest.mark.parametrize("model_name", MODELS)
 @pytest.mark.parametrize("k_p", [1, 2, 4])
 def test_a_linear_base_is_one_linear_map_under_the_same_personal_layers(make_run, model_name, k_p):
     full = build(make_run(model=model_name))
@@ -141,7 +141,7 @@ def test_every_variant_runs_on_data_of_workers(make_run, changes):
     assert history["samples"].tolist() == [8] * len(history)
     assert np.isfinite(history["test_loss"]).all()
     sent = history["bytes_up"].iloc[0]
-    assert (sent == 0) == (run.personalization_layers == 15)
+    assert (sent == 0) == (run.method.personalization_layers == 15)
     assert run.name.startswith("cifar10-mobilenet_v1-kp")
 
 

@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 import torch
 from conftest import REPOSITORY, SMALL, run_main
-from fedper.data.dataset import save_dataset
 from fedper.algorithm.models import split
+from fedper.data.dataset import save_dataset
 from fedper.data.partition import draw_partition, write_partition
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
@@ -81,7 +81,7 @@ def fedper_by_hand(run, dataset, partition):
             flower_task.train(model, *images, round_, client, run)
             for client, (model, images) in enumerate(zip(models, data[0], strict=True))
         ]
-        bases = [split(model, run.personalization_layers)[0] for model in models]
+        bases = [split(model, run.method.personalization_layers)[0] for model in models]
         states = [base.state_dict() for base in bases]
         mean = {key: sum(s[key].double() for s in states) / len(states) for key in states[0]}
         for client, (model, base) in enumerate(zip(models, bases, strict=True)):

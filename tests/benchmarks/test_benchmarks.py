@@ -19,11 +19,11 @@ import gpu
 import prepare_data
 import round_vs_loop
 import scaling
-from fedper.data.photos import decode_photos, open_photos
-from fedper.errors import InputError
 from fedper.algorithm.federated import client_update, server_round
 from fedper.algorithm.server import Server
 from fedper.algorithm.state import Message, Update
+from fedper.data.photos import decode_photos, open_photos
+from fedper.errors import InputError
 from PIL import Image
 
 
@@ -83,7 +83,7 @@ def test_numbers_of_clients_are_compared_slice_by_slice(monkeypatch):
     def spy(model, download, client, round_, run):
         played.append((run.n_clients, client.number))
         slow = 2 if len(played) > 100 else 1
-        now[0] += slow * len(client.train) * run.local_epochs * run.n_clients / 1000
+        now[0] += slow * len(client.train) * run.method.train[0].epochs * run.n_clients / 1000
         return Update(Message(download.base, n_samples=1), client, torch.zeros(()))
 
     monkeypatch.setattr(clients, "client_update", spy)
@@ -159,7 +159,7 @@ def test_on_a_gpu_the_first_runs_are_figure_2_with_seed_0():
     assert [run.seed for run in runs] == [0] * 36 + [1] * 36 + [2] * 36
     first = runs[:12]  # Figure 2: two models, three k, FedAvg and FedPer
     assert {run.classes_per_client for run in first} == {4, 8, 10}
-    assert {run.personalization_layers for run in first} == {0, 2}
+    assert {run.method.personalization_layers for run in first} == {0, 2}
     assert runs[12].personalization_layers == 1  # Figure 4
     assert runs[12].dataset == "cifar10"
 

@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 import torch
 from conftest import REPOSITORY, SMALL, start
-from fedper.train.checkpoint import kept_in
-from fedper.errors import InputError
 from fedper.algorithm.federated import server_round
-from fedper.files import PREFIX
 from fedper.data.partition import draw_partition
+from fedper.errors import InputError
+from fedper.files import PREFIX
+from fedper.names import MODELS
+from fedper.train.checkpoint import kept_in
 from fedper.train.progress import Progress, take_up, to_tensors
-from fedper.run import N_LAYERS
 from fedper.train.simulate import simulate
 from safetensors import safe_open
 
@@ -63,7 +63,7 @@ def files(folder):
     [
         {},
         {"personalization_layers": 0},
-        {"personalization_layers": N_LAYERS["mobilenet_v1"]},
+        {"personalization_layers": MODELS["mobilenet_v1"]},
         {"batchnorm_statistics": "own"},
         {"personal_finetune_epochs": 1},
         {"evaluation_finetune_epochs": 1, "personalization_layers": 0},

@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 import torch
 from conftest import SMALL, start
-from fedper.train.concurrent import concurrent_round, make_slots
-from fedper.train.device import set_up_device
 from fedper.algorithm.federated import server_round
 from fedper.data.partition import draw_partition
-from fedper.run import N_LAYERS
+from fedper.names import MODELS
+from fedper.train.concurrent import concurrent_round, make_slots
+from fedper.train.device import set_up_device
 from fedper.train.simulate import simulate
 
 SIZES = (10, 6, 15, 9, 5)
@@ -39,7 +39,7 @@ def assert_equal(one, other):
 
 
 @pytest.mark.parametrize("n_slots", [1, 2, 3, 8])
-@pytest.mark.parametrize("model_name", N_LAYERS)
+@pytest.mark.parametrize("model_name", MODELS)
 @pytest.mark.parametrize("k_p", [0, 2])
 def test_a_round_in_slots_is_the_plain_round_bit_for_bit(make_run, n_slots, model_name, k_p):
     run = make_run(

@@ -2,19 +2,19 @@
 
 from dataclasses import replace
 
-import fedper.train.simulate as simulation
 import fedper.algorithm.weights as weights
+import fedper.train.simulate as simulation
 import pandas as pd
 import pytest
 import torch
 from conftest import SMALL, start
-from fedper.train.device import set_up_device
-from fedper.errors import InputError
 from fedper.algorithm.evaluate import evaluate_client
 from fedper.algorithm.federated import fine_tune_all, server_round
 from fedper.data.partition import draw_partition
-from fedper.train.record import HISTORY_COLUMNS, write_run
+from fedper.errors import InputError
 from fedper.run import CHOICES
+from fedper.train.device import set_up_device
+from fedper.train.record import HISTORY_COLUMNS, write_run
 from fedper.train.set_up import set_up
 from fedper.train.simulate import simulate
 from torch.overrides import TorchFunctionMode

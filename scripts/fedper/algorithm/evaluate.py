@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from fedper.train.device import autocast
 from fedper.algorithm.federated import load_layers
-from fedper.run import Run
 from fedper.algorithm.samples import Samples
-from fedper.algorithm.sgd import batch_generator, local_sgd
+from fedper.algorithm.sgd import autocast, batch_generator, train_phases
 from fedper.algorithm.state import Client, State
+from fedper.run import Run
 
 
 @dataclass(frozen=True)
@@ -52,15 +51,16 @@ def evaluate_client(
     "averaged"     as the server averaged them with the base;
     "own"          as the client's last local training left them.
 
-    With ``run.evaluation_finetune_epochs`` the client first trains all layers on its own samples
-    for so long, and forgets that afterwards; with K_P = 0 that is FedAvg with local fine-tuning.
+    Where the method trains before a test (FedAvg with local fine-tuning), the client does that
+    first, on its own training samples, and forgets it afterwards.
     """
     own = client.base_statistics if run.batchnorm_statistics == "own" else {}
     load_layers(model, base | own, client, run)
-    with unchanged(model, weights=run.evaluation_finetune_epochs > 0):
-        if run.evaluation_finetune_epochs:
+    phases = run.method.before_test
+    with unchanged(model, weights=bool(phases)):
+        if phases:
             generator = batch_generator(run, "evaluation batches", round_, client.number)
-            local_sgd(model, client.train, run.evaluation_finetune_epochs, generator, run)
+            train_phases(model, client.train, phases, generator, run)
         if run.batchnorm_statistics == "reestimated":
             reestimate_statistics(model, client.train, run)
         return score(model, client.test, run)

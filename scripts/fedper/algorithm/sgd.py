@@ -1,39 +1,56 @@
 """SGD on the samples of one client: what happens between two messages.
 
-Momentum starts from zero in every round; the paper is silent on that.
+A client's part in a round is a list of phases (:class:`fedper.run.Phase`), each some epochs over
+its samples, in which all layers are trained, or the base's or the personal ones alone. Momentum
+starts from zero in every phase; the paper is silent on that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.sgd import sgd
 
-from fedper.train.device import autocast
-from fedper.randomness import seed_for
-from fedper.run import Run
+from fedper.algorithm.models import split
 from fedper.algorithm.samples import DeviceSplit, Samples
+from fedper.randomness import seed_for
+from fedper.run import Method, Phase, Run
 
 Momentum = dict[nn.Parameter, Tensor]
 """The parameters that are trained, and the momentum of each."""
 
 
-def local_sgd(
-    model: nn.Module, samples: Samples, epochs: int, generator: torch.Generator, run: Run
-) -> Tensor:
-    """Train ``model`` in place on shuffled batches; return the mean loss (float64 []).
+class Step(NamedTuple):
+    """One step of SGD.
 
-    Only parameters that require a gradient change.
+    layers: as in a Phase.  rows: int64 [B], the batch.  is_first: of its phase.
     """
+
+    layers: str
+    rows: Tensor
+    is_first: bool
+
+
+def train_phases(
+    model: nn.Sequential,
+    samples: Samples,
+    phases: Sequence[Phase],
+    generator: torch.Generator,
+    run: Run,
+) -> Tensor:
+    """Train ``model`` in place, phase after phase; return the mean loss (float64 [], in nats)."""
     model.train()
-    momentum = zero_momentum(model)
-    batches = draw_batches(samples, epochs, generator, run.batch_size)
+    momentum: Momentum = {}
+    steps = draw_steps(samples, phases, generator, run.batch_size)
     total_loss = torch.zeros((), device=samples.rows.device)
-    for rows in batches:
+    for layers, rows, is_first in steps:
+        if is_first:
+            momentum = zero_momentum(model, run.method, layers)
         total_loss += sgd_step(model, momentum, samples.split, rows, run)
-    forget_gradients(momentum)
-    return total_loss.double() / sum(map(len, batches))
+    model.zero_grad()
+    return total_loss.double() / sum(len(step.rows) for step in steps)
 
 
 def batch_generator(run: Run, purpose: str, round_: int, client: int) -> torch.Generator:
@@ -41,13 +58,21 @@ def batch_generator(run: Run, purpose: str, round_: int, client: int) -> torch.G
     return torch.Generator().manual_seed(seed_for(run.seed, purpose, round_, client))
 
 
+def draw_steps(
+    samples: Samples, phases: Sequence[Phase], generator: torch.Generator, batch_size: int
+) -> list[Step]:
+    """List the steps of all phases; their rows go to the device at once, phase by phase."""
+    return [
+        Step(phase.layers, rows, is_first=number == 0)
+        for phase in phases
+        for number, rows in enumerate(draw_batches(samples, phase.epochs, generator, batch_size))
+    ]
+
+
 def draw_batches(
     samples: Samples, epochs: int, generator: torch.Generator, batch_size: int
 ) -> list[Tensor]:
-    """List the rows (int64 [B]) of each step; every epoch is shuffled anew.
-
-    They go to the device at once.
-    """
+    """List the rows (int64 [B]) of each step; every epoch is shuffled anew."""
     n, sizes = len(samples), batch_sizes(len(samples), batch_size)
     order = torch.cat([torch.randperm(n, generator=generator) for _ in range(epochs)])
     if samples.rows.is_cuda:
@@ -65,9 +90,11 @@ def batch_sizes(n_samples: int, batch_size: int) -> list[int]:
     return [size for size in sizes if size > 1]
 
 
-def zero_momentum(model: nn.Module) -> Momentum:
-    """Return zeros for each parameter of ``model`` that requires a gradient."""
-    return {p: torch.zeros_like(p) for p in model.parameters() if p.requires_grad}
+def zero_momentum(model: nn.Sequential, method: Method, layers: str) -> Momentum:
+    """Return zeros for each parameter of ``layers``: "all", "base" or "personal"."""
+    base, personal = split(model, method)
+    chosen = {"all": model, "base": base, "personal": personal}[layers]
+    return {parameter: torch.zeros_like(parameter) for parameter in chosen.parameters()}
 
 
 def sgd_step(
@@ -75,14 +102,15 @@ def sgd_step(
 ) -> Tensor:
     """Take one step on one batch; return its loss in nats, summed over the batch (float32 []).
 
-    Changes the parameters in ``momentum``, and their momentum, in place. PyTorch's function is
-    called instead of its class, which loads PyTorch's compiler: 0.8 s and 160 MB a process.
+    Changes the parameters in ``momentum``, and their momentum, in place; all others stay, frozen.
+    PyTorch's function is called instead of its class, which loads PyTorch's compiler: 0.8 s and
+    160 MB a process.
     """
     images, labels = split.batch(rows)
     with autocast(run, rows.device):
         loss = cross_entropy(model(images), labels)
-    forget_gradients(momentum)
-    loss.backward()
+    model.zero_grad()
+    loss.backward(inputs=list(momentum))
     with torch.no_grad():
         sgd(
             list(momentum),
@@ -99,7 +127,11 @@ def sgd_step(
     return loss.detach() * len(rows)
 
 
-def forget_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Free the memory of the gradients; ``backward`` makes new ones."""
-    for parameter in parameters:
-        parameter.grad = None
+def autocast(run: Run, device: torch.device) -> torch.autocast:
+    """Return the context in which a forward pass has the run's precision.
+
+    With "bfloat16" PyTorch chooses, operation by operation, what is computed in it and what stays
+    float32. Casts are not cached, because a captured CUDA graph must make its own.
+    """
+    enabled = run.precision == "bfloat16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)

@@ -4,21 +4,21 @@ import torch
 from torch import nn
 
 from fedper.algorithm.models import split
+from fedper.algorithm.state import State
 from fedper.randomness import seed_for
 from fedper.run import Run
-from fedper.algorithm.state import State
 
 
 def initial_base(model: nn.Sequential, run: Run) -> State:
     """Draw W_B from the seed alone, so that all methods compared start from the same base."""
-    base, _ = split(model, run.personalization_layers)
+    base, _ = split(model, run.method)
     initialise(base, run.seed, "base")
     return snapshot(base)
 
 
 def initial_personal(model: nn.Sequential, run: Run, client: int) -> State:
     """Draw W_P_j from the seed and the client's number."""
-    _, personal = split(model, run.personalization_layers)
+    _, personal = split(model, run.method)
     initialise(personal, run.seed, "personal", client)
     return snapshot(personal)
 

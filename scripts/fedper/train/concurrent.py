@@ -5,10 +5,10 @@ than running them. So a few slots, each with a model of its own, record one step
 graph for each size of batch, and replay it; slots take turns in launching, and their kernels
 overlap. Clients go through the slots in waves, so memory does not grow with their number.
 
-A slot runs the kernels of :func:`fedper.algorithm.sgd.sgd_step` on the batches of
-:func:`fedper.algorithm.federated.client_update`, and the bases are summed in the clients' order, so a round
-equals :func:`fedper.algorithm.federated.server_round`. On a CPU, where there is nothing to record, a slot
-calls the step itself; that is for tests.
+A slot runs the kernels of :func:`fedper.algorithm.sgd.sgd_step` on the steps that a method's phases
+make, as :mod:`fedper.algorithm.federated` does, and bases are summed in the clients' order; so what
+comes out equals the plain loop's. On a CPU, where there is nothing to record, a slot calls the step
+itself; that is for tests.
 """
 
 from collections.abc import Callable
@@ -19,19 +19,19 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from fedper.algorithm.federated import load_layers, update_of
-from fedper.run import Run
+from fedper.algorithm.federated import keep_personal, load_layers, update_of
 from fedper.algorithm.samples import DeviceSplit
 from fedper.algorithm.server import Server
 from fedper.algorithm.sgd import (
     Momentum,
     batch_generator,
     batch_sizes,
-    draw_batches,
+    draw_steps,
     sgd_step,
     zero_momentum,
 )
 from fedper.algorithm.state import Client, Report, State
+from fedper.run import Phase, Run
 
 WARM_UP_STEPS = 3
 """Steps before a recording, in which libraries choose their kernels (PyTorch's CUDA notes)."""
@@ -41,15 +41,16 @@ WARM_UP_STEPS = 3
 class Slot:
     """One of the places in which clients train at the same time; all of it is used in place.
 
-    stream: of the GPU, or None on a CPU.  rows: int64 [B] by B, the batch that the next step of
-    this size reads.  steps: what takes that step, by B.  total_loss: float32 [], their sum.
+    momentum: by the layers that are trained.  stream: of the GPU, or None on a CPU.  rows: int64
+    [B] by B, the batch that the next step of this size reads.  steps: what takes that step, by
+    layers and B.  total_loss: float32 [], their sum.
     """
 
     model: nn.Sequential
-    momentum: Momentum
+    momentum: dict[str, Momentum]
     stream: torch.cuda.Stream | None
     rows: dict[int, Tensor]
-    steps: dict[int, Callable[[], None]]
+    steps: dict[tuple[str, int], Callable[[], None]]
     total_loss: Tensor
 
 
@@ -65,25 +66,28 @@ def make_slots(model: nn.Sequential, clients: list[Client], run: Run, n_slots: i
 
 
 def make_slot(model: nn.Sequential, split: DeviceSplit, sizes: set[int], run: Run) -> Slot:
-    """Make a slot out of ``model``, with a step for each size of batch."""
+    """Make a slot out of ``model``, with a step for each size of batch and choice of layers."""
     device = split.labels.device
     model.train()
+    phases = run.method.train + run.method.new_base
     slot = Slot(
         model=model,
-        momentum=zero_momentum(model),
+        momentum={p.layers: zero_momentum(model, run.method, p.layers) for p in phases},
         stream=torch.cuda.Stream(device) if device.type == "cuda" else None,
         rows={size: torch.zeros(size, dtype=torch.int64, device=device) for size in sizes},
         steps={},
         total_loss=torch.zeros((), device=device),
     )
 
-    def step(size: int) -> None:
-        slot.total_loss.add_(sgd_step(model, slot.momentum, split, slot.rows[size], run))
+    def step(layers: str, size: int) -> None:
+        loss = sgd_step(model, slot.momentum[layers], split, slot.rows[size], run)
+        slot.total_loss.add_(loss)
 
     # The slot's graphs run one after another, so they can use the same memory.
     pool = torch.cuda.graph_pool_handle() if slot.stream else None
-    for size in sorted(sizes, reverse=True):
-        slot.steps[size] = record(partial(step, size), slot.stream, pool)
+    for layers in slot.momentum:
+        for size in sorted(sizes, reverse=True):
+            slot.steps[layers, size] = record(partial(step, layers, size), slot.stream, pool)
     return slot
 
 
@@ -110,50 +114,72 @@ def record(
 def concurrent_round(
     slots: list[Slot], base: State, clients: list[Client], round_: int, run: Run
 ) -> tuple[State, list[Report]]:
-    """Do what :func:`fedper.algorithm.federated.server_round` does, ``len(slots)`` clients at a time.
+    """Do what :func:`fedper.algorithm.federated.server_round` does, ``len(slots)`` at a time.
 
     The personal layers of so many clients are in memory twice meanwhile.
     """
     server = Server(base, clients)
-    for first in range(0, len(clients), len(slots)):
-        wave = clients[first : first + len(slots)]
-        train_wave(slots[: len(wave)], wave, server, round_, run)
+    for wave in _waves(clients, len(slots)):
+        losses = train_wave(slots, base, wave, run.method.train, "batches", round_, run)
+        for slot, client, train_loss in zip(slots, wave, losses, strict=False):
+            server.receive(update_of(slot.model, client, train_loss, run))
     return server.finish()
 
 
-def train_wave(
-    slots: list[Slot], clients: list[Client], server: Server, round_: int, run: Run
+def concurrent_welcome(
+    slots: list[Slot], base: State, clients: list[Client], round_: int, run: Run
 ) -> None:
-    """FEDPER-CLIENT(j) in every slot, one client in each; the server receives all, in order."""
-    batches: list[list[Tensor]] = []
+    """Do what :func:`fedper.algorithm.federated.welcome_base` does, ``len(slots)`` at a time."""
+    phases, purpose = run.method.new_base, "fine-tuning batches"
+    done = 0
+    for wave in _waves(clients, len(slots)):
+        train_wave(slots, base, wave, phases, purpose, round_, run)
+        for slot, client in zip(slots, wave, strict=False):
+            clients[done] = keep_personal(slot.model, client, run)
+            done += 1
+
+
+def _waves(clients: list[Client], size: int) -> list[list[Client]]:
+    return [clients[first : first + size] for first in range(0, len(clients), size)]
+
+
+def train_wave(
+    slots: list[Slot],
+    base: State,
+    clients: list[Client],
+    phases: tuple[Phase, ...],
+    purpose: str,
+    round_: int,
+    run: Run,
+) -> list[Tensor]:
+    """Let a client train in each slot, as many as there are; return their mean losses."""
+    slots = slots[: len(clients)]
+    plans = []
     for slot, client in zip(slots, clients, strict=True):
-        load_layers(slot.model, server.download.base, client, run)
-        forget(slot)
-        generator = batch_generator(run, "batches", round_, client.number)
-        batches.append(draw_batches(client.train, run.local_epochs, generator, run.batch_size))
+        load_layers(slot.model, base, client, run)
+        slot.total_loss.zero_()
+        generator = batch_generator(run, purpose, round_, client.number)
+        plans.append(draw_steps(client.train, phases, generator, run.batch_size))
         if slot.stream:
             slot.stream.wait_stream(torch.cuda.current_stream())
-    for step in range(max(map(len, batches))):
-        for slot, rows in zip(slots, batches, strict=True):
-            if step < len(rows):
-                take_step(slot, rows[step])
+    for number in range(max(map(len, plans))):
+        for slot, steps in zip(slots, plans, strict=True):
+            if number < len(steps):
+                take_step(slot, *steps[number])
     for slot in slots:
         if slot.stream:
             torch.cuda.current_stream().wait_stream(slot.stream)
-    for slot, client, rows in zip(slots, clients, batches, strict=True):
-        train_loss = slot.total_loss.double() / sum(map(len, rows))
-        server.receive(update_of(slot.model, client, train_loss, run))
+    return [
+        slot.total_loss.double() / sum(len(step.rows) for step in steps)
+        for slot, steps in zip(slots, plans, strict=True)
+    ]
 
 
-def forget(slot: Slot) -> None:
-    """Set to zero what the slot's last client left: momentum and the sum of losses."""
-    slot.total_loss.zero_()
-    for momentum in slot.momentum.values():
-        momentum.zero_()
-
-
-def take_step(slot: Slot, rows: Tensor) -> None:
+def take_step(slot: Slot, layers: str, rows: Tensor, is_first: bool) -> None:
     """Take one step of SGD on the batch ``rows`` (int64 [B]), without waiting for it."""
     with torch.cuda.stream(slot.stream):
+        if is_first:
+            for momentum in slot.momentum[layers].values():
+                momentum.zero_()
         slot.rows[len(rows)].copy_(rows)
-        slot.steps[len(rows)]()
+        slot.steps[layers, len(rows)]()

@@ -41,16 +41,6 @@ def set_up_device(name: str, run: Run) -> torch.device:
     return torch.device(name)
 
 
-def autocast(run: Run, device: torch.device) -> torch.autocast:
-    """Return the context in which a forward pass has the run's precision.
-
-    With "bfloat16" PyTorch chooses, operation by operation, what is computed in it and what stays
-    float32. Casts are not cached, because a captured CUDA graph must make its own.
-    """
-    enabled = run.precision == "bfloat16"
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
-
-
 def moment(device: torch.device) -> float | torch.cuda.Event:
     """Mark a moment in what a device does, without waiting until it comes there."""
     if device.type != "cuda":

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from fedper.train.record import Rows
 from fedper.algorithm.state import Client, State
+from fedper.train.record import Rows
 
 
 @dataclass

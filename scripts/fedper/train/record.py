@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
-from fedper.train.device import describe
 from fedper.files import remove_leftovers, write_text
-from fedper.provenance import CODE_SHA256
+from fedper.provenance import code_digest
 from fedper.run import Run
+from fedper.train.device import describe
 
 Rows = list[dict[str, int | float]]
 """Rows of a table by the names of its columns."""
@@ -43,7 +43,7 @@ def conditions(run: Run, provenance: dict, device: torch.device) -> dict:
         "run": asdict(run),
         "name": run.name,
         "data": provenance,
-        "code_sha256": CODE_SHA256,
+        "code_sha256": code_digest(run.model),
         "device": describe(device),
         "versions": {
             "python": platform.python_version(),

@@ -3,15 +3,15 @@
 import torch
 from torch import nn
 
-from fedper.data.dataset import Dataset, Split
-from fedper.errors import InputError
-from fedper.algorithm.models import MODELS, with_linear_base
-from fedper.data.partition import Partition
-from fedper.train.progress import Progress
-from fedper.run import Run
+from fedper.algorithm.models import build_model, with_linear_base
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client
 from fedper.algorithm.weights import initial_base, initial_personal, to_device
+from fedper.data.dataset import Dataset, Split
+from fedper.data.partition import Partition
+from fedper.errors import InputError
+from fedper.run import Run
+from fedper.train.progress import Progress
 
 
 def set_up(
@@ -28,15 +28,14 @@ def set_up(
             "the partition is for seed {}, classes_per_client {} and {} clients, "
             "but the run is not; draw the partition of this run".format(*drawn_for)
         )
-    model = MODELS[run.model](dataset.n_classes, run.width, run.stem)
-    if run.personalization_layers > len(model):
+    model = build_model(run.model, dataset.n_classes, run.width, run.stem)
+    depth = run.method.personalization_layers
+    if depth > len(model):
         raise InputError(
-            f"personalization_layers: {run.personalization_layers}, "
-            f"but {run.model} has only {len(model)} layers"
+            f"personalization_layers: {depth}, but {run.model} has only {len(model)} layers"
         )
-    if run.base == "linear":
-        image_size = dataset.train.images.shape[-2:]
-        model = with_linear_base(model, run.personalization_layers, image_size)
+    if run.method.base == "linear":
+        model = with_linear_base(model, run.method, dataset.train.images.shape[-2:])
     # Weights are drawn on the CPU, so they are the same on every device.
     model.to(memory_format=torch.channels_last)
     base = to_device(initial_base(model, run), device)

@@ -12,18 +12,18 @@ from statistics import fmean
 import torch
 from torch import nn
 
-from fedper.train.checkpoint import load_latest, save
-from fedper.train.concurrent import concurrent_round, make_slots
-from fedper.data.dataset import Dataset
-from fedper.train.device import moment, seconds_between
 from fedper.algorithm.evaluate import Score, evaluate_round
-from fedper.algorithm.federated import fine_tune_all, server_round
+from fedper.algorithm.federated import server_round, welcome_base
+from fedper.algorithm.state import Report, State
+from fedper.data.dataset import Dataset
 from fedper.data.partition import Partition
+from fedper.run import Run
+from fedper.train.checkpoint import load_latest, save
+from fedper.train.concurrent import concurrent_round, concurrent_welcome, make_slots
+from fedper.train.device import moment, seconds_between
 from fedper.train.progress import Progress
 from fedper.train.record import Rows, conditions
-from fedper.run import Run
 from fedper.train.set_up import set_up
-from fedper.algorithm.state import Report, State
 
 
 def simulate(
@@ -53,11 +53,11 @@ def simulate(
         identity["partition"] = hashlib.sha256(drawn).hexdigest()
         load_latest(checkpoints, identity, progress, show)
         keep = partial(save, checkpoints, identity)
-    train = partial(server_round, model)
+    train, welcome = partial(server_round, model), partial(welcome_base, model)
     if device.type == "cuda" and concurrent_clients > 1 and progress.round < run.rounds:
         slots = make_slots(model, progress.clients, run, concurrent_clients)
-        train = partial(concurrent_round, slots)
-    play_rounds(run, model, train, progress, show, keep)
+        train, welcome = partial(concurrent_round, slots), partial(concurrent_welcome, slots)
+    play_rounds(run, model, train, welcome, progress, show, keep)
     return progress.history, progress.timing
 
 
@@ -69,22 +69,23 @@ def play_rounds(
     run: Run,
     model: nn.Sequential,
     train: Callable[..., tuple[State, list[Report]]],
+    welcome: Callable[..., None],
     progress: Progress,
     show: Callable[[str], None],
     keep: Callable[[Progress], None],
 ) -> None:
     """Bring ``progress`` to a run's last round, or to the one in which it diverges.
 
-    train: plays the training of one round, as ``federated.server_round``.  keep: is given where
-    the run stands, after every round.
+    train, welcome: play the two parts of a round, as ``federated.server_round`` and
+    ``federated.welcome_base``.  keep: is given where the run stands, after every round.
     """
     clients = progress.clients
     device = clients[0].train.rows.device
     for round_ in range(progress.round + 1, run.rounds + 1):
         start = moment(device)
         progress.base, reports = train(progress.base, clients, round_, run)
-        if run.personal_finetune_epochs:
-            fine_tune_all(model, progress.base, clients, round_, run)
+        if run.method.new_base:
+            welcome(progress.base, clients, round_, run)
         trained = moment(device)
         scores = evaluate_round(model, progress.base, clients, round_, run)
         end = moment(device)
