@@ -33,7 +33,7 @@ from fedper.data.dataset import Dataset, Split, load_dataset, save_dataset
 from fedper.data.partition import ClientSamples, Partition, draw_partition, write_partition
 from fedper.files import write_text
 from fedper.names import MODELS
-from fedper.run import Run
+from fedper.run import Run, change
 from process_tree import Usage, run_beside_each_other
 
 HERE = Path(__file__).parent
@@ -63,7 +63,7 @@ def main() -> None:
         for model in arguments.models:
             turns = []
             for _ in range(arguments.turns):
-                turns.append(take_turn(replace(run, model=model), images, folder, arguments))
+                turns.append(take_turn(change(run, model=model), images, folder, arguments))
                 about = turns[-1].pop("about")
             result |= about
             result["models"].append({"model": model, "turns": turns, "median": median(turns)})
@@ -129,7 +129,7 @@ def set_up(arguments: argparse.Namespace, folder: Path) -> tuple[Run, int]:
     images = ("train_images_per_class", "test_images_per_class")
     same = ("classes_per_client", "width", "personalization_layers", "rounds", "local_epochs",
             "batch_size", "learning_rate")  # fmt: skip
-    run = replace(
+    run = change(
         RUN,
         dataset=data.provenance["source"],
         n_clients=arguments.clients,
@@ -180,7 +180,7 @@ def take_turn(run: Run, images: int, folder: Path, arguments: argparse.Namespace
             f"Flower, {n} actors, {CLIENTS[layout]}": partial(flower, layout)
             for layout in arguments.layouts
         },
-        f"ours, 1 run, {n} threads": lambda: ours([replace(run, threads=n)]),
+        f"ours, 1 run, {n} threads": lambda: ours([change(run, threads=n)]),
     }
     results = {name: work() for name, work in sides.items()}
     about: dict = {}

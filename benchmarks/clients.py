@@ -16,7 +16,6 @@ import json
 import statistics
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,7 +24,7 @@ from fedper.algorithm.server import Server
 from fedper.algorithm.state import Client, State
 from fedper.errors import InputError, one_line_errors
 from fedper.files import write_text
-from fedper.run import Run
+from fedper.run import Run, change
 from fedper.train.device import describe, set_up_device
 from round_vs_loop import RUN, set_up
 from torch import nn
@@ -44,7 +43,7 @@ def in_turn(all_settings: list[dict], n_turns: int) -> list[dict]:
     """
     model, plays = None, []
     for settings in all_settings:
-        run = replace(RUN, **{k: v for k, v in settings.items() if k not in ("images", "rounds")})
+        run = change(RUN, **{k: v for k, v in settings.items() if k not in ("images", "rounds")})
         set_up_device("cpu", run)
         if run.n_clients * settings["rounds"] % N_SLICES:
             raise InputError(f"{run.n_clients} clients cannot be dealt to {N_SLICES} slices")
@@ -78,7 +77,7 @@ def in_turn(all_settings: list[dict], n_turns: int) -> list[dict]:
 def play_without_end(
     model: nn.Sequential, run: Run, base: State, clients: list[Client]
 ) -> Iterator[None]:
-    """Play rounds as ``fedper.algorithm.federated.server_round`` does, and stop after every client."""
+    """Play rounds as ``server_round`` does, and stop after every client."""
     while True:
         server = Server(base, clients[:])
         for client in clients:

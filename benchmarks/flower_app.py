@@ -40,7 +40,7 @@ def train(message: Message, context: Context) -> Message:
     loss = task.train(model, images, labels, config["server-round"], client, run)
     seconds = time.perf_counter() - clock
 
-    base, personal = split(model, run.method.personalization_layers)
+    base, personal = split(model, run.method)
     context.state["personal"] = ArrayRecord(personal.state_dict())
     metrics = {
         "num-examples": len(labels), "client": client, "train_loss": loss,
@@ -73,7 +73,7 @@ def receive(message: Message, context: Context) -> tuple[Run, ConfigRecord, int,
     client = int(context.node_config["partition-id"])
     dataset, _ = task.read_inputs(config["data"], config["partition"])
     model = task.build(run, dataset.n_classes, client, config["layout"])
-    base, personal = split(model, run.method.personalization_layers)
+    base, personal = split(model, run.method)
     base.load_state_dict(message.content["arrays"].to_torch_state_dict())
     if "personal" in context.state:
         personal.load_state_dict(context.state["personal"].to_torch_state_dict())
@@ -155,7 +155,7 @@ def simulate(arguments: argparse.Namespace) -> list[dict]:
     def serve(grid: Grid, context: Context) -> None:
         dataset, _ = task.read_inputs(arguments.data, arguments.partition)
         model = task.build(run, dataset.n_classes, 0, arguments.layout)
-        base, _ = split(model, run.method.personalization_layers)
+        base, _ = split(model, run.method)
         config = {key: getattr(arguments, key) for key in ("run", "data", "partition", "layout")}
         strategy.start(
             grid,

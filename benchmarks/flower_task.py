@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from fedper.algorithm.models import MODELS, split
+from fedper.algorithm.models import build_model, split
 from fedper.algorithm.weights import initialise
 from fedper.data.dataset import Dataset, load_dataset
 from fedper.data.partition import Partition, read_partition
@@ -46,9 +46,9 @@ def load_images(dataset: Dataset, split_: str, rows: list[int], layout: str) -> 
 
 def build(run: Run, n_classes: int, client: int, layout: str) -> nn.Sequential:
     """Build the model with the initial base and the initial personalization layers of a client."""
-    model = MODELS[run.model](n_classes, run.width, run.stem)
+    model = build_model(run.model, n_classes, run.width, run.stem)
     model.to(memory_format=torch.channels_last)  # the engine's, which decides what is drawn where
-    base, personal = split(model, run.method.personalization_layers)
+    base, personal = split(model, run.method)
     initialise(base, run.seed, "base")
     initialise(personal, run.seed, "personal", client)
     if layout == "default":

@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from shutil import which
@@ -26,7 +25,7 @@ from fedper.errors import InputError, one_line_errors
 from fedper.files import write_text
 from fedper.names import MODELS
 from fedper.plan.experiments import data_name, figure_runs, partition_file
-from fedper.run import Run
+from fedper.run import Run, change
 from fedper.train.concurrent import concurrent_round, make_slots
 from fedper.train.device import describe, set_up_device
 from round_vs_loop import RUN, seconds, set_up
@@ -45,7 +44,7 @@ OPTIONS = (
 def measure_speed(settings: dict, device_name: str) -> dict:
     """Time a round of training with all clients in slots against one client after another."""
     n_images, n_slots, repeats = (settings.pop(key) for key in ("images", "slots", "repeats"))
-    run = replace(RUN, **settings)
+    run = change(RUN, **settings)
     device = set_up_device(device_name, run)
     model, base, clients = set_up(run, n_images, device)
     slots = make_slots(model, clients, run, n_slots)

@@ -19,7 +19,6 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,24 +26,24 @@ from fedper.data.dataset import Split, make_dataset, save_dataset
 from fedper.data.partition import draw_partition, write_partition
 from fedper.files import PREFIX, write_text
 from fedper.names import MODELS
-from fedper.run import Run
+from fedper.run import Phase, Run, change
 from round_vs_loop import RUN
 
 SCRIPT = Path(__file__).parents[1] / "scripts/train.py"
-SMALL = replace(
+SMALL = change(
     RUN, n_clients=5, classes_per_client=4, width=0.25, local_epochs=1, batch_size=8, rounds=12,
     samples={"train_images_per_class": 20, "test_images_per_class": 20},
     evaluation_batch_size=40,
 )  # fmt: skip
 KINDS = {
-    "FedAvg": replace(SMALL, personalization_layers=0),
+    "FedAvg": change(SMALL, personalization_layers=0),
     "FedPer": SMALL,
-    "FedPer, ResNet-34": replace(SMALL, model="resnet34", rounds=6),
-    "local training": replace(SMALL, personalization_layers=MODELS["mobilenet_v1"]),
-    "FedPer, fine-tuned": replace(SMALL, personal_finetune_epochs=1),
-    "FedAvg, fine-tuned": replace(SMALL, personalization_layers=0, evaluation_finetune_epochs=1),
-    "FedPer, linear base": replace(SMALL, base="linear"),
-    "FedPer, own statistics": replace(SMALL, batchnorm_statistics="own"),
+    "FedPer, ResNet-34": change(SMALL, model="resnet34", rounds=6),
+    "local training": change(SMALL, personalization_layers=MODELS["mobilenet_v1"].n_layers),
+    "FedPer fine-tuned": change(SMALL, new_base=(Phase("personal", 1),)),
+    "FedAvg fine-tuned": change(SMALL, personalization_layers=0, before_test=(Phase("all", 1),)),
+    "FedPer linear base": change(SMALL, base="linear"),
+    "FedPer, own statistics": change(SMALL, batchnorm_statistics="own"),
 }
 """Runs of all kinds; learning rate and size are such that none diverges."""
 

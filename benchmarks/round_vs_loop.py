@@ -20,29 +20,29 @@ import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from fedper.algorithm.convolution import MatmulConv2d
 from fedper.algorithm.evaluate import evaluate_round
 from fedper.algorithm.federated import server_round
-from fedper.algorithm.models import MODELS
+from fedper.algorithm.models import build_model
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal, to_device
 from fedper.files import write_text
+from fedper.names import MODELS
 from fedper.randomness import seed_for
-from fedper.run import Run
+from fedper.run import Method, Phase, Run, change
 from fedper.train.device import describe, set_up_device
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 RUN = Run(
     dataset="random", stand_in=None, n_clients=4, classes_per_client=10,
-    samples={}, model="mobilenet_v1", width=1.0, stem="imagenet", base="full",
-    personalization_layers=2, rounds=1, local_epochs=4, personal_finetune_epochs=0,
-    evaluation_finetune_epochs=0, batch_size=128, learning_rate=0.01,
+    samples={}, model="mobilenet_v1", width=1.0, stem="imagenet",
+    method=Method("FedPer", "last", 2, "full", (Phase("all", 4),), new_base=(), before_test=()),
+    rounds=1, batch_size=128, learning_rate=0.01,
     momentum=0.9, weight_decay=0.0, batchnorm_statistics="reestimated",
     evaluation_batch_size=500, threads=1, precision="float32", deterministic=True, seed=0,
 )  # fmt: skip
@@ -103,7 +103,7 @@ def set_up(
     run: Run, n_images: int, device: torch.device
 ) -> tuple[nn.Sequential, State, list[Client]]:
     """Make a model, its initial base, and clients with ``n_images`` random images each."""
-    model = MODELS[run.model](10, run.width, run.stem).to(memory_format=torch.channels_last)
+    model = build_model(run.model, 10, run.width, run.stem).to(memory_format=torch.channels_last)
     base = to_device(initial_base(model, run), device)
     train = deal(random_split(n_images * run.n_clients, 0, device), run.n_clients)
     test = deal(random_split(n_images // 2 * run.n_clients, 1, device), run.n_clients)
@@ -171,13 +171,11 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: 
 
 def measure_here(arguments: argparse.Namespace) -> list[dict]:
     """Measure both models in this process."""
-    run = replace(
-        RUN, width=arguments.width, n_clients=arguments.clients, threads=arguments.threads
-    )
+    run = change(RUN, width=arguments.width, n_clients=arguments.clients, threads=arguments.threads)
     device = set_up_device(arguments.device, run)
     return [
         measure(
-            replace(run, model=name), arguments.images, arguments.repeats, device, arguments.loops
+            change(run, model=name), arguments.images, arguments.repeats, device, arguments.loops
         )
         for name in arguments.models
     ]
@@ -257,7 +255,7 @@ def main() -> None:
         "width": arguments.width,
         "clients": arguments.clients,
         "images_per_client": arguments.images,
-        "local_epochs": RUN.local_epochs,
+        "local_epochs": RUN.method.train[0].epochs,
         "batch_size": RUN.batch_size,
         "repeats": arguments.repeats,
         "best_round_over_best_loop": best_over_best(rows),

@@ -25,13 +25,13 @@ from unittest import mock
 import kill_and_resume
 import torch
 from clients import CPU, N_SLICES, in_turn
-from fedper import federated
-from fedper import simulate as simulation
+from fedper.algorithm import federated
 from fedper.algorithm.evaluate import evaluate_round
 from fedper.algorithm.federated import client_update, server_round
 from fedper.files import write_text
 from fedper.names import MODELS
-from fedper.run import Run
+from fedper.run import Run, change
+from fedper.train import simulate as simulation
 from fedper.train.checkpoint import save
 from fedper.train.device import describe, set_up_device
 from fedper.train.progress import Progress
@@ -43,7 +43,7 @@ CLIENTS = (10, 1000)
 def measure_clients(settings: dict) -> dict:
     """Play a round of training, and evaluate; peak memory is that of this process."""
     n_images = settings.pop("images")
-    run = replace(RUN, **settings)
+    run = change(RUN, **settings)
     set_up_device("cpu", run)
     model, base, clients = set_up(run, n_images, CPU)
     before = peak_mib()
@@ -74,7 +74,7 @@ def k_p_series(model: str, values: tuple[int, ...]) -> list[dict]:
 
 def measure_shares(settings: dict) -> dict:
     """Take the time of a run of two rounds apart; all in seconds, with a checkpoint a round."""
-    run = replace(RUN, rounds=2, n_clients=10, **settings)
+    run = change(RUN, rounds=2, n_clients=10, **settings)
     set_up_device("cpu", run)
     model, base, clients = set_up(run, 128, CPU)
     spent: dict[str, float] = {"client_update": 0.0, "save": 0.0}

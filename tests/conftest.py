@@ -4,7 +4,7 @@ import json
 import runpy
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from unittest import mock
 
@@ -17,7 +17,7 @@ from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal
 from fedper.data.dataset import Dataset, Split, make_dataset
-from fedper.run import Method, Phase, Run
+from fedper.run import Method, Phase, Run, change
 from torch import nn
 
 pytest_plugins = ["dvc_world"]
@@ -54,20 +54,6 @@ RUN = Run(
     deterministic=True,
     seed=7,
 )
-
-
-def change(run: Run, **changes: object) -> Run:
-    """Change settings of a run, or of its method; local_epochs: of a single phase of all layers.
-
-    A method without personal layers is called FedAvg, unless its name is given.
-    """
-    if "local_epochs" in changes:
-        changes["train"] = (Phase("all", changes.pop("local_epochs")),)
-    if changes.get("personalization_layers") == 0:
-        changes.setdefault("name", "FedAvg")
-    of_method = {field.name for field in fields(Method)} & changes.keys()
-    method = replace(run.method, **{name: changes.pop(name) for name in of_method})
-    return replace(run, method=method, **changes)
 
 
 SMALL = change(

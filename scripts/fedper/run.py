@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 
 from fedper.errors import InputError
@@ -132,6 +132,20 @@ class Run:
         except (OSError, ValueError) as error:
             raise InputError(f"{source}: not readable as JSON ({error})") from error
         return _build(cls, values.get("run", values), source)
+
+
+def change(run: Run, **settings: object) -> Run:
+    """Change settings of a run, or of its method; local_epochs: of one phase of all layers.
+
+    A method without personal layers is called FedAvg, unless ``name`` says otherwise.
+    """
+    if "local_epochs" in settings:
+        settings["train"] = (Phase("all", settings.pop("local_epochs")),)
+    if settings.get("personalization_layers") == 0:
+        settings.setdefault("name", "FedAvg")
+    of_method = {field.name for field in fields(Method)} & settings.keys()
+    method = replace(run.method, **{name: settings.pop(name) for name in of_method})
+    return replace(run, method=method, **settings)
 
 
 def _build(kind: type, values: dict, source: str) -> object:

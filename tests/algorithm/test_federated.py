@@ -7,11 +7,11 @@ import weakref
 import pytest
 import torch
 from conftest import build, random_samples, start
-from fedper import federated
+from fedper.algorithm import federated
 from fedper.algorithm.federated import client_update, server_round
 from fedper.algorithm.models import split
 from fedper.algorithm.server import Server, WeightedMean
-from fedper.algorithm.sgd import batch_sizes, draw_batches, local_sgd
+from fedper.algorithm.sgd import batch_sizes, draw_batches, train_phases
 from fedper.algorithm.state import Client, Message, Update
 from fedper.algorithm.weights import initial_base, initial_personal, restore, snapshot
 from fedper.names import MODELS
@@ -192,7 +192,7 @@ def test_bytes_are_those_of_the_base_in_both_directions(make_run):
     run = make_run(personalization_layers=2)
     model, base, clients = start(run, sizes=(4, 8))
     _, reports = server_round(model, base, clients, 1, run)
-    base_layers, _ = split(model, 2)
+    base_layers, _ = split(model, run.method)
     # float32 weights and statistics, and an int64 counter of batches in each BatchNorm
     n_batchnorms = sum(isinstance(m, torch.nn.BatchNorm2d) for m in base_layers.modules())
     n_floats = sum(p.numel() for p in base_layers.parameters())
@@ -206,18 +206,14 @@ def test_a_last_batch_of_one_sample_is_left_out(make_run):
     model, _, clients = start(run, sizes=(5,))
     counter = model.stem[1].num_batches_tracked
     before = int(counter)
-    local_sgd(
-        model, clients[0].train, run.method.train[0].epochs, torch.Generator().manual_seed(0), run
-    )
+    train_phases(model, clients[0].train, run.method.train, torch.Generator().manual_seed(0), run)
     assert int(counter) - before == 1
 
 
 def test_every_sample_is_seen_once_an_epoch_and_every_epoch_is_shuffled_anew(make_run, rows_seen):
     run = make_run(batch_size=4, local_epochs=3)
     model, _, (client,) = start(run, sizes=(12,))
-    local_sgd(
-        model, client.train, run.method.train[0].epochs, torch.Generator().manual_seed(0), run
-    )
+    train_phases(model, client.train, run.method.train, torch.Generator().manual_seed(0), run)
     epochs = [rows_seen[i : i + 12] for i in (0, 12, 24)]
     assert all(sorted(epoch) == list(range(12)) for epoch in epochs)
     assert epochs[0] != epochs[1] != epochs[2]

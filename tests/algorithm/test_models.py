@@ -5,7 +5,9 @@ import torch
 import torchvision
 from conftest import build
 from fedper.algorithm.convolution import MatmulConv2d
-from fedper.algorithm.models import MODELS, mobilenet_v1, resnet34, split
+from fedper.algorithm.mobilenet_v1 import mobilenet_v1
+from fedper.algorithm.models import build_model, split
+from fedper.algorithm.resnet34 import resnet34
 from fedper.algorithm.weights import initialise
 from fedper.names import MODELS
 from hypothesis import assume, given, settings
@@ -111,20 +113,20 @@ def test_mobilenet_v1_has_the_layers_of_howard_et_al_table_1():
 @pytest.mark.parametrize("name", MODELS)
 def test_cifar_stem_keeps_the_resolution(name):
     images = torch.randn(2, 3, 32, 32)
-    assert MODELS[name](10, 0.125, "cifar")[0](images).shape[-1] == 32
-    assert MODELS[name](10, 0.125, "imagenet")[0](images).shape[-1] < 32
+    assert build_model(name, 10, 0.125, "cifar")[0](images).shape[-1] == 32
+    assert build_model(name, 10, 0.125, "imagenet")[0](images).shape[-1] < 32
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_width_multiplies_channels(name):
-    half, whole = (MODELS[name](10, width, "imagenet") for width in (0.5, 1.0))
+    half, whole = (build_model(name, 10, width, "imagenet") for width in (0.5, 1.0))
     for a, b in zip(half.parameters(), whole.parameters(), strict=True):
         assert a.shape[0] in (b.shape[0] // 2, 10)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_k_p_cuts_whole_blocks_from_the_end_and_changes_no_architecture(name):
-    model = MODELS[name](10, 0.125, "imagenet")
+    model = build_model(name, 10, 0.125, "imagenet")
     names = [child for child, _ in model.named_children()]
     assert names == ["stem", *(f"block{i}" for i in range(1, len(names) - 1)), "classifier"]
     assert len(model) == MODELS[name].n_layers

@@ -6,8 +6,8 @@ import torch
 from conftest import build, random_samples, start
 from fedper.algorithm.evaluate import evaluate_round
 from fedper.algorithm.federated import client_update
-from fedper.algorithm.models import MODELS, split
-from fedper.algorithm.sgd import local_sgd
+from fedper.algorithm.models import split
+from fedper.algorithm.sgd import train_phases
 from fedper.algorithm.state import Message
 from fedper.algorithm.weights import initial_base
 from fedper.data.partition import draw_partition
@@ -35,9 +35,7 @@ def test_batches_are_shuffled(make_run, rows_seen):
     """There, every epoch has the same batches in the same order."""
     run = make_run(local_epochs=2)
     model, _, (client,) = start(run, sizes=(16,))
-    local_sgd(
-        model, client.train, run.method.train[0].epochs, torch.Generator().manual_seed(1), run
-    )
+    train_phases(model, client.train, run.method.train, torch.Generator().manual_seed(1), run)
     assert rows_seen[:16] != sorted(rows_seen[:16])
     assert rows_seen[:16] != rows_seen[16:]
 
@@ -56,7 +54,7 @@ def test_the_architecture_and_its_head_are_the_same_for_every_k_p(make_run, name
     model = build(make_run(model=name))
     n_parameters = sum(p.numel() for p in model.parameters())
     for k_p in range(MODELS[name].n_layers + 1):
-        base, personal = split(model, k_p)
+        base, personal = split(model, make_run(personalization_layers=k_p).method)
         heads = [m for part in (base, personal) for m in part.modules() if isinstance(m, nn.Linear)]
         assert [head.out_features for head in heads] == [10]
         parts = sum(p.numel() for part in (base, personal) for p in part.parameters())

@@ -1,7 +1,6 @@
 """The variants of Figure 6, each against a plain PyTorch loop or a count by hand."""
 
 import copy
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,12 +8,13 @@ import pytest
 import torch
 from conftest import SMALL, build, start
 from fedper.algorithm.evaluate import evaluate_client, reestimate_statistics
-from fedper.algorithm.federated import fine_tune_personal, server_round
+from fedper.algorithm.federated import server_round, welcome_base
 from fedper.algorithm.models import split, with_linear_base
 from fedper.data.dataset import Split, make_dataset
 from fedper.data.partition import partition_by_client
 from fedper.names import MODELS
 from fedper.randomness import seed_for
+from fedper.run import Phase, change
 from fedper.train.simulate import simulate
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -40,14 +40,16 @@ def plain_epochs(model, parameters, samples, epochs, seed, run):
 
 
 def test_fine_tuning_trains_the_personal_layers_alone_as_plain_pytorch_does(make_run):
-    run = make_run(personal_finetune_epochs=2, personalization_layers=2)
+    run = make_run(new_base=(Phase("personal", 2),))
     model, base, (client,) = start(run, sizes=(12,))
     before = copy.deepcopy(base)
-    tuned = fine_tune_personal(model, base, client, 3, run)
+    clients = [client]
+    welcome_base(model, base, clients, 3, run)
+    (tuned,) = clients
 
     plain = build(run)
     plain.load_state_dict({**base, **client.personal})
-    frozen, personal = split(plain, 2)
+    frozen, personal = split(plain, run.method)
     frozen.requires_grad_(False)
     seed = seed_for(run.seed, "fine-tuning batches", 3, client.number)
     plain_epochs(plain, list(personal.parameters()), client.train, 2, seed, run)
@@ -59,17 +61,18 @@ def test_fine_tuning_trains_the_personal_layers_alone_as_plain_pytorch_does(make
 
 
 def test_a_run_fine_tunes_after_every_averaging_and_tests_what_came_of_it(make_run, monkeypatch):
-    run = make_run(personal_finetune_epochs=1, personalization_layers=1)
+    run = make_run(new_base=(Phase("personal", 1),), personalization_layers=1)
     model, base, clients = start(run, sizes=(8, 6))
     base, _ = server_round(model, base, clients, 1, run)
-    tuned = [fine_tune_personal(model, base, client, 1, run) for client in clients]
+    tuned = clients[:]
+    welcome_base(model, base, tuned, 1, run)
     plain_scores = [evaluate_client(model, base, client, 1, run) for client in clients]
     tuned_scores = [evaluate_client(model, base, client, 1, run) for client in tuned]
     assert all(a[1] != b[1] for a, b in zip(plain_scores, tuned_scores, strict=True))
 
 
 def test_fine_tuning_before_a_test_is_that_of_plain_pytorch_and_is_forgotten(make_run):
-    run = make_run(personalization_layers=0, evaluation_finetune_epochs=2)
+    run = make_run(personalization_layers=0, before_test=(Phase("all", 2),))
     model, base, clients = start(run, sizes=(12, 8))
     base, _ = server_round(model, base, clients, 1, run)
     client = clients[0]
@@ -92,12 +95,13 @@ def test_fine_tuning_before_a_test_is_that_of_plain_pytorch_and_is_forgotten(mak
 @pytest.mark.parametrize("model_name", MODELS)
 @pytest.mark.parametrize("k_p", [1, 2, 4])
 def test_a_linear_base_is_one_linear_map_under_the_same_personal_layers(make_run, model_name, k_p):
-    full = build(make_run(model=model_name))
-    model = with_linear_base(full, k_p, (16, 16))
-    base, personal = split(model, k_p)
+    run = make_run(model=model_name, personalization_layers=k_p)
+    full = build(run)
+    model = with_linear_base(full, run.method, (16, 16))
+    base, personal = split(model, run.method)
     assert [type(m) for m in base.modules() if list(m.parameters(recurse=False))] == [nn.Linear]
     assert [n for n, _ in personal.named_children()] == [
-        n for n, _ in split(full, k_p)[1].named_children()
+        n for n, _ in split(full, run.method)[1].named_children()
     ]
     images = torch.randn(3, 3, 16, 16)
     linear = base[0].fc
@@ -123,15 +127,15 @@ def by_worker(n_clients: int):
     "changes",
     [
         {},
-        {"personal_finetune_epochs": 1},
-        {"personalization_layers": 0, "evaluation_finetune_epochs": 1},
+        {"new_base": (Phase("personal", 1),)},
+        {"personalization_layers": 0, "before_test": (Phase("all", 1),)},
         {"base": "linear"},
         {"personalization_layers": 15},
     ],
     ids=["plain", "fine-tuned", "FedAvg fine-tuned", "linear base", "local training"],
 )
 def test_every_variant_runs_on_data_of_workers(make_run, changes):
-    run = replace(SMALL, classes_per_client=None, n_clients=3, batch_size=12, **changes)
+    run = change(SMALL, classes_per_client=None, n_clients=3, batch_size=12, **changes)
     data = by_worker(3)
     partition = partition_by_client(data, 3, run.seed)
     lines: list[str] = []
@@ -142,17 +146,4 @@ def test_every_variant_runs_on_data_of_workers(make_run, changes):
     assert np.isfinite(history["test_loss"]).all()
     sent = history["bytes_up"].iloc[0]
     assert (sent == 0) == (run.method.personalization_layers == 15)
-    assert run.name.startswith("cifar10-mobilenet_v1-kp")
-
-
-def test_every_variant_has_a_name_of_its_own(make_run):
-    runs = {
-        "FedAvg": make_run(personalization_layers=0),
-        "FedPer": make_run(),
-        "FedPer, fine-tuned": make_run(personal_finetune_epochs=1),
-        "FedAvg, fine-tuned": make_run(personalization_layers=0, evaluation_finetune_epochs=1),
-        "FedPer, linear base": make_run(base="linear"),
-        "local training": make_run(personalization_layers=18),
-    }
-    assert [run.method for run in runs.values()] == list(runs)
-    assert len({run.name for run in runs.values()}) == 6
+    assert run.name.startswith("cifar10-mobilenet_v1-fed")

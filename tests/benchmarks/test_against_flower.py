@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from conftest import REPOSITORY, SMALL, run_main
 from fedper.algorithm.models import split
 from fedper.data.dataset import save_dataset
 from fedper.data.partition import draw_partition, write_partition
+from fedper.run import change
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import against_flower
@@ -40,7 +40,7 @@ def draw(dataset, run):
 def test_clients_of_flower_and_the_engine_learn_the_same(
     tmp_path, small_dataset, personalization_layers
 ):
-    run = replace(
+    run = change(
         SMALL, personalization_layers=personalization_layers, local_epochs=2, batch_size=13
     )  # 40 images: the last of a client's batches is of a single one
     partition = draw(small_dataset, run)
@@ -81,7 +81,7 @@ def fedper_by_hand(run, dataset, partition):
             flower_task.train(model, *images, round_, client, run)
             for client, (model, images) in enumerate(zip(models, data[0], strict=True))
         ]
-        bases = [split(model, run.method.personalization_layers)[0] for model in models]
+        bases = [split(model, run.method)[0] for model in models]
         states = [base.state_dict() for base in bases]
         mean = {key: sum(s[key].double() for s in states) / len(states) for key in states[0]}
         for client, (model, base) in enumerate(zip(models, bases, strict=True)):
@@ -93,7 +93,7 @@ def fedper_by_hand(run, dataset, partition):
 
 
 def test_the_layout_of_memory_changes_nothing_but_rounding(small_dataset):
-    run = replace(SMALL, local_epochs=3, batch_size=40)  # three steps; float64, see above
+    run = change(SMALL, local_epochs=3, batch_size=40)  # three steps; float64, see above
     losses = []
     for layout in flower_task.LAYOUTS:
         model = flower_task.build(run, 10, 0, layout).double()

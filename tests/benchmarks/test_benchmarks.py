@@ -28,7 +28,7 @@ from PIL import Image
 
 
 def test_the_plain_loop_trains_on_the_batches_of_the_engine_and_ends_with_its_weights():
-    run = round_vs_loop.replace(RUN, n_clients=1, personalization_layers=0, weight_decay=0.0)
+    run = round_vs_loop.change(RUN, n_clients=1, personalization_layers=0, weight_decay=0.0)
     model, base, (client,) = round_vs_loop.set_up(run, 10, torch.device("cpu"))
     upload = client_update(model, Message(base), client, 1, run).upload
     plain, _, _ = round_vs_loop.set_up(run, 10, torch.device("cpu"))
@@ -160,7 +160,7 @@ def test_on_a_gpu_the_first_runs_are_figure_2_with_seed_0():
     first = runs[:12]  # Figure 2: two models, three k, FedAvg and FedPer
     assert {run.classes_per_client for run in first} == {4, 8, 10}
     assert {run.method.personalization_layers for run in first} == {0, 2}
-    assert runs[12].personalization_layers == 1  # Figure 4
+    assert runs[12].method.personalization_layers == 1  # Figure 4
     assert runs[12].dataset == "cifar10"
 
 

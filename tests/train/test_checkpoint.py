@@ -15,6 +15,7 @@ from fedper.data.partition import draw_partition
 from fedper.errors import InputError
 from fedper.files import PREFIX
 from fedper.names import MODELS
+from fedper.run import Phase, change
 from fedper.train.checkpoint import kept_in
 from fedper.train.progress import Progress, take_up, to_tensors
 from fedper.train.simulate import simulate
@@ -23,7 +24,7 @@ from safetensors import safe_open
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import kill_and_resume
 
-RUN = replace(SMALL, rounds=4)
+RUN = change(SMALL, rounds=4)
 CPU = torch.device("cpu")
 
 
@@ -63,16 +64,16 @@ def files(folder):
     [
         {},
         {"personalization_layers": 0},
-        {"personalization_layers": MODELS["mobilenet_v1"]},
+        {"personalization_layers": MODELS["mobilenet_v1"].n_layers},
         {"batchnorm_statistics": "own"},
-        {"personal_finetune_epochs": 1},
-        {"evaluation_finetune_epochs": 1, "personalization_layers": 0},
+        {"new_base": (Phase("personal", 1),)},
+        {"before_test": (Phase("all", 1),), "personalization_layers": 0},
         {"base": "linear"},
     ],
     ids=lambda changes: ", ".join(map(str, changes.values())) or "plain",
 )
 def test_an_interrupted_run_ends_with_the_same_bytes(play, tmp_path, changes):
-    run = replace(RUN, **changes)
+    run = change(RUN, **changes)
     whole, _ = play(run, folder=None)
     assert play(run, stop_at="round 4/4")[0] is None  # the line comes before the checkpoint
     assert files(tmp_path / "checkpoints") == ["round-00002.safetensors", "round-00003.safetensors"]
@@ -166,7 +167,7 @@ def test_a_checkpoint_of_another_configuration_is_refused_and_stays(play, tmp_pa
     play(stop_at="round 3/4")
     before = files(tmp_path / "checkpoints")
     with pytest.raises(InputError, match=r"round-00002.safetensors: of another run .*start again"):
-        play(replace(RUN, learning_rate=0.01))
+        play(change(RUN, learning_rate=0.01))
     assert files(tmp_path / "checkpoints") == before
 
 
@@ -236,7 +237,7 @@ def test_what_a_killed_writer_left_is_removed(play, tmp_path):
 
 
 def test_a_run_that_diverges_stops_at_once_and_keeps_its_history(play, tmp_path):
-    diverging = replace(RUN, learning_rate=1e6)
+    diverging = change(RUN, learning_rate=1e6)
     history, lines = play(diverging, folder=None)
     with kept_in(tmp_path / "checkpoints"):
         again, _ = play(diverging)

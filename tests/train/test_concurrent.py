@@ -15,6 +15,7 @@ from conftest import SMALL, start
 from fedper.algorithm.federated import server_round
 from fedper.data.partition import draw_partition
 from fedper.names import MODELS
+from fedper.run import change
 from fedper.train.concurrent import concurrent_round, make_slots
 from fedper.train.device import set_up_device
 from fedper.train.simulate import simulate
@@ -127,7 +128,7 @@ def on_cuda():
     ids=str,
 )  # fmt: skip
 def test_cuda_graphs_give_the_history_of_the_plain_loop(small_dataset, partition, on_cuda, changes):
-    run = replace(SMALL, learning_rate=0.001, **changes)
+    run = change(SMALL, learning_rate=0.001, **changes)
     device = on_cuda(run)
     plain, *at_once = (
         simulate(run, small_dataset, partition, device, print, n)[0] for n in (1, 2, 5, 5)
@@ -138,10 +139,10 @@ def test_cuda_graphs_give_the_history_of_the_plain_loop(small_dataset, partition
 @needs_cuda
 @pytest.mark.parametrize("changes", [{"precision": "bfloat16"}, {"precision": "tf32"}])
 def test_other_precisions_learn_about_the_same_on_cuda(small_dataset, partition, on_cuda, changes):
-    run = replace(SMALL, learning_rate=0.001, rounds=1)
+    run = change(SMALL, learning_rate=0.001, rounds=1)
     exact, fast = (
         pd.DataFrame(simulate(each, small_dataset, partition, on_cuda(each), print, 5)[0])
-        for each in (run, replace(run, **changes))
+        for each in (run, change(run, **changes))
     )
     assert not fast["train_loss"].equals(exact["train_loss"])
     assert np.allclose(fast["train_loss"], exact["train_loss"], rtol=0.05)

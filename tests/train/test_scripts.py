@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, SMALL
 from fedper.data.dataset import save_dataset
 from fedper.data.partition import draw_partition, read_partition, write_partition
+from fedper.run import change
 
 
 def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess:
@@ -46,7 +47,7 @@ def train(inputs: Path, run, out: str) -> subprocess.CompletedProcess:
 
 def test_one_seed_gives_one_history_and_another_seed_another(inputs):
     for out, seed in (("one", 0), ("again", 0), ("other", 1)):
-        result = train(inputs, replace(SMALL, seed=seed), out)
+        result = train(inputs, change(SMALL, seed=seed), out)
         assert result.returncode == 0, result.stderr
     one, again, other = (
         (inputs / out / "history.csv").read_bytes() for out in ("one", "again", "other")
@@ -66,7 +67,7 @@ def test_a_run_says_what_it_was_and_can_be_repeated_from_that(inputs):
     assert "min left" in lines[0]
 
     about = json.loads((inputs / "first/run.json").read_text())
-    assert about["run"] == asdict(SMALL)
+    assert Run.from_json(json.dumps(about)) == SMALL
     assert about["data"] == {"source": "test"}
     assert len(about["code_sha256"]) == 64
     assert set(about["versions"]) == {"python", "torch", "torchvision"}
@@ -86,7 +87,7 @@ def test_a_run_says_what_it_was_and_can_be_repeated_from_that(inputs):
 
 
 def test_too_many_personal_layers_are_refused(inputs):
-    result = train(inputs, replace(SMALL, personalization_layers=16), "out")
+    result = train(inputs, change(SMALL, personalization_layers=16), "out")
     assert_one_clear_line(result, "personalization_layers: 16", "only 15 layers")
     assert not (inputs / "out").exists()
 

@@ -1,7 +1,5 @@
 """A whole run in one process: where weights are drawn, and CUDA where there is one."""
 
-from dataclasses import replace
-
 import fedper.algorithm.weights as weights
 import fedper.train.simulate as simulation
 import pandas as pd
@@ -9,10 +7,10 @@ import pytest
 import torch
 from conftest import SMALL, start
 from fedper.algorithm.evaluate import evaluate_client
-from fedper.algorithm.federated import fine_tune_all, server_round
+from fedper.algorithm.federated import server_round, welcome_base
 from fedper.data.partition import draw_partition
 from fedper.errors import InputError
-from fedper.run import CHOICES
+from fedper.run import CHOICES, Phase, change
 from fedper.train.device import set_up_device
 from fedper.train.record import HISTORY_COLUMNS, write_run
 from fedper.train.set_up import set_up
@@ -65,7 +63,7 @@ def test_time_left_is_shown_in_minutes_and_seconds(small_dataset, partition):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 def test_cuda_gives_the_history_of_the_cpu_up_to_rounding(small_dataset, partition):
-    run = replace(SMALL, rounds=1, learning_rate=0.001)
+    run = change(SMALL, rounds=1, learning_rate=0.001)
     histories = [
         pd.DataFrame(simulate(run, small_dataset, partition, torch.device(device), _no_line)[0])
         for device in ("cpu", "cuda")
@@ -92,7 +90,7 @@ def test_float32_means_float32_in_every_library():
 
 def test_a_cpu_computes_in_float32_only():
     with pytest.raises(InputError, match="precision: 'bfloat16' is for CUDA"):
-        set_up_device("cpu", replace(SMALL, precision="bfloat16"))
+        set_up_device("cpu", change(SMALL, precision="bfloat16"))
 
 
 class Calls(TorchFunctionMode):
@@ -120,11 +118,11 @@ class Kernels(TorchDispatchMode):
 @pytest.mark.parametrize("statistics", CHOICES["batchnorm_statistics"])
 def test_a_round_reads_no_number_from_the_device_before_its_end(make_run, statistics):
     """On a GPU each would be a wait; a device that is there counts for itself, see below."""
-    run = make_run(batchnorm_statistics=statistics, personal_finetune_epochs=1)
+    run = make_run(batchnorm_statistics=statistics, new_base=(Phase("personal", 1),))
     model, base, clients = start(run, sizes=(8, 6, 10))
     with Calls() as calls, Kernels() as kernels:
         base, _ = server_round(model, base, clients, 1, run)
-        fine_tune_all(model, base, clients, 1, run)
+        welcome_base(model, base, clients, 1, run)
         scored = [evaluate_client(model, base, client, 1, run) for client in clients]
     assert (calls.n, kernels.n) == (0, 0)
     n_correct = scored[0][:1]
@@ -137,14 +135,14 @@ def test_a_round_reads_no_number_from_the_device_before_its_end(make_run, statis
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 def test_a_round_on_cuda_does_not_wait(small_dataset, partition):
-    run = replace(SMALL, personal_finetune_epochs=1)
+    run = change(SMALL, new_base=(Phase("personal", 1),))
     model, progress = set_up(run, small_dataset, partition, torch.device("cuda"))
     base, clients = progress.base, progress.clients
     server_round(model, base, clients, 1, run)  # libraries are loaded, and memory is there
     torch.cuda.set_sync_debug_mode("error")
     try:
         base, reports = server_round(model, base, clients, 2, run)
-        fine_tune_all(model, base, clients, 2, run)
+        welcome_base(model, base, clients, 2, run)
         scored = [evaluate_client(model, base, client, 2, run) for client in clients]
     finally:
         torch.cuda.set_sync_debug_mode("default")
