@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY
-from fedper.provenance import modules_of
-from fedper.provenance import CODE_SHA256, TRAINING_CODE, code_digest, without_comments
+from fedper.provenance import CODE_SHA256, TRAINING_CODE, code_digest, modules_of, without_comments
 
 SOURCE = '''"""A module."""
 

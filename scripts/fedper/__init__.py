@@ -15,6 +15,11 @@ b      samples in a batch                              ``batch_size``
 η      learning rate                                   ``learning_rate``
 =====  ==============================================  ==========================
 
-The algorithm is in :mod:`fedper.algorithm.federated`, the average in :mod:`fedper.algorithm.server`. FedAvg is K_P = 0;
-training each client alone is K_P = all layers.
+The algorithm is in :mod:`fedper.algorithm`: a round in :mod:`~fedper.algorithm.federated`, the
+average in :mod:`~fedper.algorithm.server`. FedAvg is K_P = 0; training each client alone is K_P =
+all layers.
+
+The folders are the stages through which data flow, and import only what comes before them:
+fetch, data, plan, algorithm, train, judge, report; keep, beside them, knows DVC. The modules here are
+the ground that all stand on.
 """

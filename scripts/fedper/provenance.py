@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from fedper.errors import InputError
+
 SCRIPTS = Path(__file__).resolve().parents[1]
 
 
@@ -37,8 +39,11 @@ def code_digest(model: str, scripts: Path = SCRIPTS) -> str:
     The module of that model is among it, those of others are not. Neither do comments, docstrings,
     empty lines and imports count, nor in which module a piece of code stands. Called before
     training, and remembered, so that it tells what this process runs whatever changes on disk.
+    Raises InputError if there is no such model.
     """
     files = [scripts / "train.py", scripts / f"fedper/algorithm/{model}.py"]
+    if not files[1].is_file():
+        raise InputError(f"model: '{model}', but there is no fedper/algorithm/{model}.py")
     code = {without_comments(file.read_text(encoding="utf-8")) for file in modules_of(*files)}
     code |= {without_comments(file.read_text(encoding="utf-8")) for file in files}
     digest = hashlib.sha256()
@@ -48,7 +53,7 @@ def code_digest(model: str, scripts: Path = SCRIPTS) -> str:
 
 
 def without_comments(source: str) -> str:
-    """Blank out what changes no result: comments, strings that stand alone, imports, empty lines."""
+    """Blank out comments, strings that stand alone, imports and empty lines."""
     lines = source.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
@@ -65,5 +70,4 @@ def _without_effect(tree: ast.Module) -> Iterator[ast.stmt]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            if isinstance(node.value.value, str):
-                yield node
+            yield node

@@ -43,16 +43,21 @@ def plain_sgd(model, samples, run, rounds, client=0):
                 optimiser.step()
 
 
+STEADY = {"width": 0.25, "learning_rate": 0.002, "batch_size": 6}
+"""Settings with which tiny networks stay far from diverging, whatever the processor rounds."""
+
+
 def assert_equal_states(ours, theirs):
     assert ours.keys() == theirs.keys()
+    assert all(torch.isfinite(value).all() for value in ours.values())
     for name in ours:
         assert torch.equal(ours[name], theirs[name]), name
 
 
 @pytest.mark.parametrize("model_name", MODELS)
 def test_one_client_without_personal_layers_is_plain_sgd_bit_for_bit(make_run, model_name):
-    run = make_run(personalization_layers=0, model=model_name)
-    model, base, clients = start(run, sizes=(10,))
+    run = make_run(personalization_layers=0, model=model_name, **STEADY)
+    model, base, clients = start(run, sizes=(12,))
     plain = build(run)
     plain.load_state_dict(base)
     for round_ in (1, 2):
@@ -63,8 +68,8 @@ def test_one_client_without_personal_layers_is_plain_sgd_bit_for_bit(make_run, m
 
 @pytest.mark.parametrize("model_name", MODELS)
 def test_all_layers_personal_is_separate_training_bit_for_bit(make_run, model_name):
-    run = make_run(personalization_layers=MODELS[model_name].n_layers, model=model_name)
-    model, base, clients = start(run, sizes=(10, 6))
+    run = make_run(personalization_layers=MODELS[model_name].n_layers, model=model_name, **STEADY)
+    model, base, clients = start(run, sizes=(12, 6))
     separate = []
     for client in clients:
         plain = build(run)

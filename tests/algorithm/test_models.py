@@ -3,13 +3,14 @@
 import pytest
 import torch
 import torchvision
-from conftest import build
+from conftest import RUN, build
 from fedper.algorithm.convolution import MatmulConv2d
 from fedper.algorithm.mobilenet_v1 import mobilenet_v1
 from fedper.algorithm.models import build_model, split
 from fedper.algorithm.resnet34 import resnet34
 from fedper.algorithm.weights import initialise
 from fedper.names import MODELS
+from fedper.run import change
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import conv2d
@@ -131,7 +132,7 @@ def test_k_p_cuts_whole_blocks_from_the_end_and_changes_no_architecture(name):
     assert names == ["stem", *(f"block{i}" for i in range(1, len(names) - 1)), "classifier"]
     assert len(model) == MODELS[name].n_layers
     for k_p in range(len(model) + 1):
-        base, personal = split(model, k_p)
+        base, personal = split(model, change(RUN, personalization_layers=k_p).method)
         assert len(personal) == k_p
         assert {**base.state_dict(), **personal.state_dict()}.keys() == model.state_dict().keys()
         assert not base.state_dict().keys() & personal.state_dict().keys()

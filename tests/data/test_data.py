@@ -20,8 +20,8 @@ from fedper.data.dataset import (
 )
 from fedper.data.digits import make_digit_pairs_dataset, make_digits_dataset
 from fedper.data.parquet import read_parquet
-from fedper.errors import InputError
 from fedper.data.partition import draw_partition
+from fedper.errors import InputError
 from fedper.train.set_up import on_device
 from PIL import Image
 from sklearn.datasets import load_digits

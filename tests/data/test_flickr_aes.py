@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from conftest import prepare_files, run_main
 from fedper.data import photos
-from fedper.fetch.catalogue import PHOTO_ARCHIVE, RATINGS
 from fedper.data.dataset import load_dataset
 from fedper.data.flickr_aes import Criteria, read_flickr_aes
+from fedper.data.partition import partition_by_client
 from fedper.data.photos import decode_photo
 from fedper.errors import InputError
-from fedper.data.partition import partition_by_client
+from fedper.fetch.catalogue import PHOTO_ARCHIVE, RATINGS
 from PIL import Image
 
 SIZE = 16

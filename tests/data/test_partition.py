@@ -5,13 +5,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from fedper.errors import InputError
 from fedper.data.partition import (
     assign_classes,
     draw_partition,
     read_partition,
     write_partition,
 )
+from fedper.errors import InputError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

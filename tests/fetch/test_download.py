@@ -10,9 +10,9 @@ from email.utils import format_datetime
 import numpy as np
 import pytest
 from bad_server import breaks_off, serving, stalls, status, web_page, whole, without_ranges
+from fedper.errors import InputError
 from fedper.fetch.download import Patience, download
 from fedper.fetch.integrity import Remote
-from fedper.errors import InputError
 
 BODY = np.random.default_rng(0).bytes(3_000_000)
 SHA256 = "sha256:" + hashlib.sha256(BODY).hexdigest()

@@ -6,8 +6,8 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from fedper.fetch.catalogue import PHOTO_ARCHIVE, RATINGS
 from fedper.data.flickr_aes import Criteria, read_flickr_aes
+from fedper.fetch.catalogue import PHOTO_ARCHIVE, RATINGS
 from fedper.fetch.simulated import ATTRIBUTES, MEAN_SCORES, draw_image, write_simulated_flickr_aes
 from PIL import Image
 

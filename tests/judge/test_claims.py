@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from conftest import RUN, run_main, write_run
 from fedper.judge.claims import CLAIMS, LEVEL, MARGIN
-from fedper.report.claims_text import to_markdown
-from fedper.judge.verdicts import holm, judge
 from fedper.judge.histories import RUN_COLUMNS
+from fedper.judge.verdicts import holm, judge
+from fedper.report.claims_text import to_markdown
 from fedper.run import N_LAYERS
 from scipy import stats
 

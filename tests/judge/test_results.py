@@ -6,12 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import RUN, diverge, write_run
-from fedper.errors import InputError
-from fedper.report.curves import draw_depths, draw_methods, draw_variants
-from fedper.report.beyond import accuracy_and_traffic, draw_clients, draw_communication
 from fedper.data.partition import ClientSamples, Partition, draw_partition
-from fedper.report.partition_map import draw_partitions, draw_ratings
-from fedper.report.style import save_figure
+from fedper.errors import InputError
 from fedper.judge.histories import (
     describe_faults,
     describe_run,
@@ -19,6 +15,10 @@ from fedper.judge.histories import (
     mean_over_clients,
     read_clients,
 )
+from fedper.report.beyond import accuracy_and_traffic, draw_clients, draw_communication
+from fedper.report.curves import draw_depths, draw_methods, draw_variants
+from fedper.report.partition_map import draw_partitions, draw_ratings
+from fedper.report.style import save_figure
 from fedper.report.tables import final_accuracy
 from PIL import Image
 

@@ -8,8 +8,9 @@ from dataclasses import asdict
 import pytest
 import yaml
 from conftest import REPOSITORY, RUN
-from fedper.plan.config import check_config
+from fedper.algorithm.models import MODELS
 from fedper.errors import InputError
+from fedper.plan.config import check_config
 from fedper.plan.experiments import (
     VARIANTS,
     all_runs,
@@ -18,7 +19,6 @@ from fedper.plan.experiments import (
     describe_figure,
     figure_runs,
 )
-from fedper.algorithm.models import MODELS
 from fedper.run import CHOICES, N_LAYERS, Run
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())

@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 import yaml
 from conftest import REPOSITORY, RUN, diverge, run_main, write_run
-from fedper.report.facts import gather_facts
-from fedper.report.crate import canonical_hash, pith_id
 from fedper.judge.histories import read_clients
+from fedper.report.crate import canonical_hash, pith_id
+from fedper.report.facts import gather_facts
 from pypdf import PdfReader
 from rocrate.rocrate import ROCrate
 

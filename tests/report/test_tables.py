@@ -9,9 +9,9 @@ import pytest
 import yaml
 from conftest import REPOSITORY, RUN, diverge, write_run
 from fedper.errors import InputError
+from fedper.judge.histories import describe_run, read_clients
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.published import table4
-from fedper.judge.histories import describe_run, read_clients
 from fedper.report.settings import table3
 from fedper.report.table_files import write_table
 from fedper.report.tables import final_accuracy, table1, table2

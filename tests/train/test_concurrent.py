@@ -77,7 +77,7 @@ def test_slots_are_no_more_than_clients_and_know_all_sizes_of_batches(make_run):
     slots = make_slots(model, in_one_split(clients), run, 9)
     assert len(slots) == 4
     # 10 = 4 + 4 + 2, 7 = 4 + 3, 9 = 4 + 4 + (1, left out), 3
-    assert all(slot.steps.keys() == {4, 3, 2} for slot in slots)
+    assert all(slot.steps.keys() == {("all", 4), ("all", 3), ("all", 2)} for slot in slots)
 
 
 def in_one_split(clients):

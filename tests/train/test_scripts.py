@@ -3,14 +3,14 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, SMALL
 from fedper.data.dataset import save_dataset
 from fedper.data.partition import draw_partition, read_partition, write_partition
-from fedper.run import change
+from fedper.run import Run, change
 
 
 def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess:

@@ -48,8 +48,10 @@ def train_phases(
     for layers, rows, is_first in steps:
         if is_first:
             momentum = zero_momentum(model, run.method, layers)
+            freeze_all_but(model, momentum)
         total_loss += sgd_step(model, momentum, samples.split, rows, run)
     model.zero_grad()
+    model.requires_grad_(True)
     return total_loss.double() / sum(len(step.rows) for step in steps)
 
 
@@ -97,12 +99,18 @@ def zero_momentum(model: nn.Sequential, method: Method, layers: str) -> Momentum
     return {parameter: torch.zeros_like(parameter) for parameter in chosen.parameters()}
 
 
+def freeze_all_but(model: nn.Module, momentum: Momentum) -> None:
+    """Let no other parameters require a gradient; their BatchNorm goes on as in training."""
+    for parameter in model.parameters():
+        parameter.requires_grad_(parameter in momentum)
+
+
 def sgd_step(
     model: nn.Module, momentum: Momentum, split: DeviceSplit, rows: Tensor, run: Run
 ) -> Tensor:
     """Take one step on one batch; return its loss in nats, summed over the batch (float32 []).
 
-    Changes the parameters in ``momentum``, and their momentum, in place; all others stay, frozen.
+    Changes the parameters in ``momentum``, and their momentum, in place; all others are frozen.
     PyTorch's function is called instead of its class, which loads PyTorch's compiler: 0.8 s and
     160 MB a process.
     """
@@ -110,7 +118,7 @@ def sgd_step(
     with autocast(run, rows.device):
         loss = cross_entropy(model(images), labels)
     model.zero_grad()
-    loss.backward(inputs=list(momentum))
+    loss.backward()
     with torch.no_grad():
         sgd(
             list(momentum),

@@ -7,8 +7,8 @@ import numpy as np
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from fedper.data.dataset import Split
-from fedper.fetch.integrity import Remote, fault_of
 from fedper.errors import InputError
+from fedper.fetch.integrity import Remote, fault_of
 
 CLASSES: dict[str, type[CIFAR10]] = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from fedper.fetch.catalogue import N_SCORES, PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
 from fedper.data.dataset import Dataset, Split, make_dataset
 from fedper.data.photos import decode_photos, open_photos
 from fedper.data.ratings import read_ratings
 from fedper.errors import InputError
+from fedper.fetch.catalogue import N_SCORES, PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
 from fedper.randomness import seed_for
 
 

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from fedper.data.dataset import Split
-from fedper.fetch.integrity import is_web_page
 from fedper.errors import InputError
+from fedper.fetch.integrity import is_web_page
 
 LABEL_COLUMNS = ("label", "fine_label")
 

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from fedper.fetch.integrity import is_web_page
 from fedper.errors import InputError
+from fedper.fetch.integrity import is_web_page
 
 FORMATS = ("JPEG", "PNG", "GIF")
 """What a file may be, whatever its name says."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from fedper.errors import InputError
 from fedper.fetch.catalogue import N_SCORES
 from fedper.fetch.integrity import is_web_page
-from fedper.errors import InputError
 
 COLUMNS = ["worker", "imagePair", "score"]
 SCORES = tuple(str(score) for score in range(1, N_SCORES + 1))

@@ -18,8 +18,8 @@ from gdown.exceptions import DownloadError, FileURLRetrievalError
 from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
-from fedper.fetch.integrity import Remote, fault_of
 from fedper.errors import InputError
+from fedper.fetch.integrity import Remote, fault_of
 from fedper.files import atomic
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})

@@ -4,9 +4,9 @@ import hashlib
 import json
 from pathlib import Path
 
+from fedper.errors import InputError
 from fedper.fetch.catalogue import ARCHIVES, PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
 from fedper.fetch.integrity import hash_of
-from fedper.errors import InputError
 
 
 def raw_files(dataset: str, folder: Path) -> list[Path]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import gdown
 
+from fedper.errors import InputError
 from fedper.fetch.catalogue import (
     ARCHIVE_BYTES,
     DRIVE_FOLDER,
@@ -25,7 +26,6 @@ from fedper.fetch.catalogue import (
 from fedper.fetch.download import Patience, download, patiently
 from fedper.fetch.integrity import Remote, fault_of, fault_of_text, fault_of_zip
 from fedper.fetch.raw import describe_files, raw_files
-from fedper.errors import InputError
 
 HINT = "or bring the files by hand, see data/README.md"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from fedper.plan.config import check_config
 from fedper.errors import InputError
+from fedper.plan.config import check_config
 from fedper.plan.experiments import all_runs
 from fedper.provenance import CODE_SHA256
 

@@ -114,7 +114,8 @@ def _check_figure(config: dict, name: str, figure: dict, where: str) -> None:
     methods = {run.method.name for run in runs}
     allowed = set(figure["methods"]) if "methods" in figure else methods
     if methods - allowed:
-        raise InputError(f"{where}: shows {', '.join(sorted(allowed))}, no {min(methods - allowed)}")
+        wrong = min(methods - allowed)
+        raise InputError(f"{where}: shows {', '.join(sorted(allowed))}, no {wrong}")
     if "compares_with" in figure and figure["compares_with"] not in methods:
         raise InputError(f"{where}: compares with {figure['compares_with']}; ask for it too")
     free = {m for m in methods if config["methods"][m]["personalization_layers"] == "figure"}

@@ -7,6 +7,7 @@ from itertools import product
 from fedper.names import DATASETS, MODELS
 from fedper.run import Method, Phase, Run
 
+
 def figure_runs(config: dict, figure: str) -> list[Run]:
     """List the runs behind one figure, in the order of the configuration."""
     settings = config["figures"][figure]
@@ -159,9 +160,7 @@ def _method(settings: dict, name: str, model: str, k_p: int | None, local_epochs
     depth = settings["personalization_layers"]
     phases = {
         key: tuple(
-            Phase(
-                phase["layers"], local_epochs if phase["epochs"] == "local" else phase["epochs"]
-            )
+            Phase(phase["layers"], local_epochs if phase["epochs"] == "local" else phase["epochs"])
             for phase in settings[key]
         )
         for key in ("train", "new_base", "before_test")

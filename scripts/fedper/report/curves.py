@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fedper.report.style import COLUMN_WIDTH, STYLE, write_note
 from fedper.judge.histories import MODEL_TITLES, dataset_order, dataset_title, last_round
+from fedper.report.style import COLUMN_WIDTH, STYLE, write_note
 
 Look = dict[str, object]
 

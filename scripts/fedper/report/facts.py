@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fedper.judge.claims import LEVEL, LOW_AND_HIGH_K, MARGIN, MIN_SEEDS, RULES
 from fedper.errors import InputError
+from fedper.judge.claims import LEVEL, LOW_AND_HIGH_K, MARGIN, MIN_SEEDS, RULES
 from fedper.judge.histories import (
     MODEL_TITLES,
     RUN_COLUMNS,
@@ -18,8 +18,8 @@ from fedper.judge.histories import (
     faults,
     real_name,
 )
-from fedper.run import Run
 from fedper.report.tables import final_accuracy, in_order
+from fedper.run import Run
 
 GROUP = ["dataset", "model", "classes_per_client", "settings"]
 

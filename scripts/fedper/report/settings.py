@@ -4,8 +4,8 @@ from itertools import product
 
 import pandas as pd
 
-from fedper.plan.experiments import figure_runs
 from fedper.judge.histories import DATASET_TITLES, MODEL_TITLES, figure_title
+from fedper.plan.experiments import figure_runs
 from fedper.report.tables import Table
 
 ABSENT = object()

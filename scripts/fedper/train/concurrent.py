@@ -27,6 +27,7 @@ from fedper.algorithm.sgd import (
     batch_generator,
     batch_sizes,
     draw_steps,
+    freeze_all_but,
     sgd_step,
     zero_momentum,
 )
@@ -80,6 +81,7 @@ def make_slot(model: nn.Sequential, split: DeviceSplit, sizes: set[int], run: Ru
     )
 
     def step(layers: str, size: int) -> None:
+        freeze_all_but(model, slot.momentum[layers])
         loss = sgd_step(model, slot.momentum[layers], split, slot.rows[size], run)
         slot.total_loss.add_(loss)
 
