@@ -92,8 +92,8 @@ def measure_shares(settings: dict) -> dict:
         tempfile.TemporaryDirectory() as folder,
         mock.patch.object(federated, "client_update", timed),
     ):
-        train = partial(federated.server_round, model)
-        simulation.play_rounds(run, model, train, progress, lambda line: None, keep)
+        plays = [partial(play, model) for play in (federated.server_round, federated.welcome_base)]
+        simulation.play_rounds(run, model, *plays, progress, lambda line: None, keep)
     rounds = sum(row["training_s"] for row in progress.timing)
     return {
         "model": run.model,
