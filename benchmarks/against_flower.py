@@ -143,9 +143,9 @@ def set_up(arguments: argparse.Namespace, folder: Path) -> tuple[Run, int]:
 
 def make_digits() -> Dataset:
     """Make the digits that stand in for CIFAR-10 at the quick scale."""
-    from fedper.data.digits import make_digits_dataset  # loads PyTorch
+    from fedper.data.digits import make  # loads PyTorch
 
-    return make_digits_dataset(
+    return make(
         image_size=32, test_fraction=0.4, copies=4, rotation_degrees=10, shift=0.06, seed=0
     )
 

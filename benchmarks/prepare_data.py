@@ -61,7 +61,7 @@ def main() -> None:
 def measure_cifar10(folder: Path) -> dict:
     """Fetch (that is, check) and prepare CIFAR-10 from files at hand."""
     sources = json.dumps([{"from": "files", "folder": str(folder)}])
-    settings = json.dumps({"dataset": "cifar10", "n_classes": 10, "stand_in": None})
+    settings = json.dumps({"dataset": "cifar10", "stand_in": None})
     with tempfile.TemporaryDirectory() as name:
         out = Path(name)
         commands = {

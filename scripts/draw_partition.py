@@ -4,29 +4,29 @@ import argparse
 from pathlib import Path
 
 from fedper.data.dataset import load_dataset
-from fedper.errors import one_line_errors
 from fedper.data.partition import draw_partition, partition_by_client, write_partition
+from fedper.errors import one_line_errors
 
 
 @one_line_errors
 def main() -> None:
     """Read the command line and the data set, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    ways = parser.add_subparsers(dest="way", required=True)
-    by_class = ways.add_parser("by-class", help="k classes a client, balanced (CIFAR)")
-    by_worker = ways.add_parser("by-worker", help="each client is a worker (FLICKR-AES)")
-    for way in (by_class, by_worker):
-        way.add_argument("--data", type=Path, required=True, help="prepared data set")
-        way.add_argument("--n-clients", type=int, required=True)
-        way.add_argument("--seed", type=int, required=True)
-        way.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    by_class.add_argument("--classes-per-client", type=int, required=True)
-    by_class.add_argument("--train-images-per-class", type=int, required=True)
-    by_class.add_argument("--test-images-per-class", type=int, required=True)
+    rules = parser.add_subparsers(dest="rule", required=True)
+    balanced = rules.add_parser("balanced", help="k classes a client")
+    workers = rules.add_parser("workers", help="a client is a worker, as the data set says")
+    for rule in (balanced, workers):
+        rule.add_argument("--data", type=Path, required=True, help="prepared data set")
+        rule.add_argument("--n-clients", type=int, required=True)
+        rule.add_argument("--seed", type=int, required=True)
+        rule.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    balanced.add_argument("--classes-per-client", type=int, required=True)
+    balanced.add_argument("--train-images-per-class", type=int, required=True)
+    balanced.add_argument("--test-images-per-class", type=int, required=True)
     arguments = parser.parse_args()
 
     dataset = load_dataset(arguments.data)
-    if arguments.way == "by-worker":
+    if arguments.rule == "workers":
         partition = partition_by_client(dataset, arguments.n_clients, arguments.seed)
     else:
         partition = draw_partition(

@@ -4,17 +4,18 @@ import argparse
 import json
 from pathlib import Path
 
+from fedper.errors import one_line_errors
 from fedper.fetch.download import Patience
 from fedper.fetch.sources import fetch, make_stand_in
-from fedper.errors import one_line_errors
 from fedper.files import write_text
+from fedper.names import DATASETS
 
 
 @one_line_errors
 def main() -> None:
     """Read the command line, fetch, write the receipt."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--dataset", required=True, help="cifar10, cifar100 or flickr_aes")
+    parser.add_argument("--dataset", required=True, choices=DATASETS)
     parser.add_argument("--sources", type=json.loads, required=True, help="JSON, as in the config")
     parser.add_argument("--stand-in", type=json.loads, default=None, help="JSON, as in the config")
     parser.add_argument("--raw", type=Path, required=True, help="folder for raw files")

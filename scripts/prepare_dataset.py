@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fedper.data.dataset import describe_dataset, save_dataset
 from fedper.data.prepare import prepare
-from fedper.fetch.raw import check_receipt, read_receipt
 from fedper.errors import one_line_errors
+from fedper.fetch.raw import check_receipt, read_receipt
 from fedper.files import write_text
 
 

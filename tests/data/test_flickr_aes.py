@@ -268,7 +268,7 @@ def test_what_can_be_committed_names_no_worker_and_no_image(world, tmp_path):
     assert prepare(world.folder, tmp_path) == (0, "")
     partition = tmp_path / "made/partition.json"
     status, message = run_main(
-        "draw_partition.py", "by-worker", "--data", tmp_path / "made/d.safetensors", "--n-clients", 30,
+        "draw_partition.py", "workers", "--data", tmp_path / "made/d.safetensors", "--n-clients", 30,
         "--seed", 0, "--out", partition,
     )  # fmt: skip
     assert status == 0, message

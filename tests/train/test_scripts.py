@@ -140,7 +140,7 @@ def test_missing_and_truncated_data_files_are_refused_and_nothing_is_written(tmp
 @pytest.mark.parametrize(("k", "words"), [(0, "0 is not in 1 … 10"), (11, "11 is not in 1 … 10")])
 def test_impossible_k_is_refused(inputs, k, words):
     result = run_script(
-        "draw_partition.py", "by-class", "--data", inputs / "data.safetensors", "--n-clients", 5,
+        "draw_partition.py", "balanced", "--data", inputs / "data.safetensors", "--n-clients", 5,
         "--classes-per-client", k, "--train-images-per-class", 20,
         "--test-images-per-class", 20, "--seed", 0, "--out", inputs / "new.json",
     )  # fmt: skip
@@ -150,10 +150,10 @@ def test_impossible_k_is_refused(inputs, k, words):
 
 def test_data_that_do_not_say_who_holds_them_are_not_partitioned_by_worker(inputs):
     result = run_script(
-        "draw_partition.py", "by-worker", "--data", inputs / "data.safetensors", "--n-clients", 5,
+        "draw_partition.py", "workers", "--data", inputs / "data.safetensors", "--n-clients", 5,
         "--seed", 0, "--out", inputs / "new.json",
     )  # fmt: skip
-    assert_one_clear_line(result, "the data set does not say who holds what", "use by-class")
+    assert_one_clear_line(result, "the data set does not say who holds what", "use balanced")
     assert not (inputs / "new.json").exists()
 
 

@@ -1,10 +1,27 @@
 # From servers or files at hand to prepared data sets, and to who holds which samples.
 
+from fedper.fetch.named import modules_named
+
+# Readers and makers of stand-ins are named by a data set's record, so no import leads to them.
+try:
+    NAMED = {
+        dataset: modules_named(dataset, data["stand_in"])
+        for dataset, data in config["datasets"].items()
+    }
+except InputError as error:
+    sys.exit(f"error: {error}")
+
+
+def code_of(stage, script, dataset):
+    """What a script of fetch or data runs for a data set, besides the script."""
+    named = [SCRIPTS / path for path in NAMED[dataset] if path.parent.name == stage]
+    return [*named, *modules_of(SCRIPTS / script, *named)]
+
 
 rule fetch:
     input:
         script=SCRIPTS / "fetch.py",
-        code=modules_of(SCRIPTS / "fetch.py"),
+        code=lambda w: code_of("fetch", "fetch.py", RECEIPT_OF[w.receipt]),
     output:
         f"{PREPARED}/{{receipt}}.source.json",
     log:
@@ -29,7 +46,7 @@ rule fetch:
 rule prepare:
     input:
         script=SCRIPTS / "prepare_dataset.py",
-        code=modules_of(SCRIPTS / "prepare_dataset.py"),
+        code=lambda w: code_of("data", "prepare_dataset.py", PREPARED_OF[w.prepared][0]),
         receipt=lambda w: receipt_of(PREPARED_OF[w.prepared][0]),
     output:
         data=f"{PREPARED}/{{prepared}}.safetensors",
@@ -75,7 +92,7 @@ rule partition_by_class:
             "test_images_per_class"
         ],
     shell:
-        "python {input.script} by-class --data {input.data} --n-clients {params.n_clients}"
+        "python {input.script} balanced --data {input.data} --n-clients {params.n_clients}"
         " --classes-per-client {wildcards.k} --train-images-per-class {params.train}"
         " --test-images-per-class {params.test} --seed {wildcards.seed}"
         " --out {output} 2>&1 | tee {log}"
@@ -96,5 +113,5 @@ rule partition_by_worker:
     params:
         n_clients=lambda w: config["datasets"][w.dataset]["n_clients"],
     shell:
-        "python {input.script} by-worker --data {input.data} --n-clients {params.n_clients}"
+        "python {input.script} workers --data {input.data} --n-clients {params.n_clients}"
         " --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"

@@ -1,1 +1,5 @@
-"""Data sets: one canonical form (:mod:`fedper.data.dataset`), and a reader for each source."""
+"""From files to samples in one canonical form (:mod:`fedper.data.dataset`), and who holds which.
+
+A layout in :mod:`fedper.names` names the module here whose ``read`` reads it. May import the ground
+and :mod:`fedper.fetch`.
+"""

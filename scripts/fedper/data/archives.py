@@ -4,13 +4,20 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from torchvision.datasets import CIFAR10, CIFAR100
+import pandas as pd
+from torchvision.datasets import CIFAR10
 
-from fedper.data.dataset import Split
+from fedper.data.dataset import Dataset, Split
+from fedper.data.reading import RawData, whole_dataset
 from fedper.errors import InputError
+from fedper.fetch.catalogue import official_archive
 from fedper.fetch.integrity import Remote, fault_of
 
-CLASSES: dict[str, type[CIFAR10]] = {"cifar10": CIFAR10, "cifar100": CIFAR100}
+
+def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:
+    """Read the archive, see :func:`read_archive`, of which nothing is left out."""
+    official = official_archive(raw.settings["dataset"])
+    return whole_dataset(raw, *read_archive(raw.folder / raw.names[0], official))
 
 
 def read_archive(path: Path, official: type[CIFAR10]) -> tuple[Split, Split]:

@@ -15,8 +15,9 @@ from sklearn.model_selection import train_test_split
 from fedper.data.dataset import Dataset, Split, make_dataset
 from fedper.data.photos import decode_photos, open_photos
 from fedper.data.ratings import read_ratings
+from fedper.data.reading import RawData
 from fedper.errors import InputError
-from fedper.fetch.catalogue import N_SCORES, PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
+from fedper.names import PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
 from fedper.randomness import seed_for
 
 
@@ -27,8 +28,9 @@ class Criteria:
     n_clients               workers drawn
     min_ratings             images that a worker rated, at least
     max_ratings             and at most
-    min_ratings_per_score   of each score from 1 to 5, at least
+    min_ratings_per_score   of each score, at least
     test_fraction           share of a worker's images that tests
+    n_scores                scores are 1 … n_scores
     """
 
     n_clients: int
@@ -36,59 +38,56 @@ class Criteria:
     max_ratings: int
     min_ratings_per_score: int
     test_fraction: float
+    n_scores: int
 
 
-def read_flickr_aes(
-    folder: Path,
-    criteria: Criteria,
-    image_size: int,
-    resize_filter: str,
-    n_threads: int,
-    seed: int,
-    provenance: dict,
-) -> tuple[Dataset, pd.DataFrame]:
+def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:
     """Draw workers, split each one's ratings, and decode the photographs that they rated.
 
-    Returns the data set, whose samples say which client holds them (0 … n_clients - 1, in the
-    order in which workers were drawn), and what was left out: columns worker, image, reason.
-    Raises InputError if a file is broken, too few workers meet the criteria, or a drawn worker
-    no longer meets them because photographs are broken.
+    The samples say which client holds them (0 … n_clients - 1, in the order in which workers were
+    drawn). Raises InputError if a file is broken, too few workers meet the criteria, or a drawn
+    worker no longer meets them because photographs are broken.
     """
-    ratings, doubled = read_ratings(folder / RATINGS)
-    with open_photos(folder / PHOTO_ARCHIVE, PHOTO_FOLDER) as photos:
+    criteria = _criteria(raw)
+    ratings, doubled = read_ratings(raw.folder / RATINGS, raw.n_classes)
+    with open_photos(raw.folder / PHOTO_ARCHIVE, PHOTO_FOLDER) as photos:
         there = ratings["image"].isin(photos.names)
-        excluded = [doubled, ratings[~there].assign(reason="not in the archive")]
-        ratings = ratings[there]
-        workers = eligible_workers(ratings, criteria)
-        drawn = draw_workers(workers, criteria.n_clients, seed, folder / RATINGS)
-        chosen = _choose(ratings, drawn, criteria.test_fraction, seed)
+        absent = ratings[~there].assign(reason="not in the archive")
+        workers = eligible_workers(ratings[there], criteria)
+        drawn = draw_workers(workers, criteria.n_clients, raw.seed, raw.folder / RATINGS)
+        chosen = _choose(ratings[there], drawn, criteria.test_fraction, raw.seed)
         names = sorted(set(chosen["image"]))
-        images, broken = decode_photos(photos, names, image_size, resize_filter, n_threads)
-    is_broken = chosen["image"].isin(broken.keys())
-    excluded.append(chosen[is_broken].assign(reason=chosen["image"].map(broken)))
+        size, resize_filter = raw.settings["image_size"], raw.settings["resize_filter"]
+        images, reasons = decode_photos(photos, names, size, resize_filter, raw.n_threads)
+    is_broken = chosen["image"].isin(reasons.keys())
+    broken = chosen[is_broken].assign(reason=chosen["image"].map(reasons))
     chosen = chosen[~is_broken]
-    _check_still_eligible(chosen, drawn, criteria, folder)
-
-    report = pd.concat(excluded)[["worker", "image", "reason"]]
+    _check_still_eligible(chosen, drawn, criteria, raw.folder)
+    excluded = pd.concat([doubled, absent, broken])[["worker", "image", "reason"]]
     about = {
-        **provenance,
+        **raw.provenance,
         "workers_eligible": len(workers),
         "workers_drawn": len(drawn),
         "ratings_kept": len(chosen),
-        "ratings_excluded": report["reason"].str.split(":").str[0].value_counts().to_dict(),
+        "ratings_excluded": excluded["reason"].str.split(":").str[0].value_counts().to_dict(),
     }
     row_of = {name: row for row, name in enumerate(names)}
     train, test = (
         _to_split(chosen[chosen["test"] == is_test], images, row_of) for is_test in (False, True)
     )
     del images  # the splits have copies
-    return make_dataset(train, test, N_SCORES, about), report
+    return make_dataset(train, test, raw.n_classes, about), excluded
+
+
+def _criteria(raw: RawData) -> Criteria:
+    rules = {key: value for key, value in raw.settings["partition"].items() if key != "rule"}
+    return Criteria(raw.settings["n_clients"], **rules, n_scores=raw.n_classes)
 
 
 def eligible_workers(ratings: pd.DataFrame, criteria: Criteria) -> list[str]:
     """List the workers who meet the criteria, sorted."""
     counts = pd.crosstab(ratings["worker"], ratings["score"])
-    counts = counts.reindex(columns=range(1, N_SCORES + 1), fill_value=0)
+    counts = counts.reindex(columns=range(1, criteria.n_scores + 1), fill_value=0)
     total = counts.sum(axis=1)
     meets = total.between(criteria.min_ratings, criteria.max_ratings)
     meets &= counts.min(axis=1) >= criteria.min_ratings_per_score

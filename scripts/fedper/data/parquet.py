@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from fedper.data.dataset import Split
+from fedper.data.dataset import Dataset, Split
+from fedper.data.reading import RawData, whole_dataset
 from fedper.errors import InputError
 from fedper.fetch.integrity import is_web_page
 
@@ -27,32 +29,27 @@ FORMATS = ("PNG", "WEBP")
 """How images may be encoded; both keep every pixel."""
 
 
-def read_parquet(folder: Path, n_classes: int) -> tuple[Split, Split]:
-    """Read training and test split from a folder of parquet files with images of CIFAR's size.
+def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:
+    """Read training and test split from parquet files with images of CIFAR's size.
 
-    Raises InputError if a split has no file or lacks one of several, a file is broken or has other
-    columns, a label is not in 0 … n_classes - 1, or an image does not decode to the right size.
+    Raises InputError if a split lacks one of several files, a file is broken or has other columns,
+    a label is not in 0 … n_classes - 1, or an image does not decode to the right size.
     """
-    train, test = (_read_split(_shards(folder, split), n_classes) for split in ("train", "test"))
-    return train, test
+    train, test = (_read_split(_shards(raw, split), raw.n_classes) for split in ("train", "test"))
+    return whole_dataset(raw, train, test)
 
 
-def _shards(folder: Path, split: str) -> list[Path]:
+def _shards(raw: RawData, split: str) -> list[Path]:
     """List the files of a split; their names say how many there are: ``train-00000-of-00002``."""
-    paths = sorted(folder.glob(f"{split}-*.parquet"))
-    if not paths:
-        raise InputError(
-            f"{folder}: no {split}-*.parquet here; copy or link the files there, "
-            "for instance with 'make raw FROM=<folder>'"
-        )
+    paths = sorted(raw.folder / name for name in raw.names if name.startswith(f"{split}-"))
     named = [re.fullmatch(r"\w+-(\d+)-of-(\d+)", path.stem) for path in paths]
     if not any(named):
         return paths
     numbers = sorted((int(match[1]), int(match[2])) for match in named if match)
     if numbers != [(number, len(paths)) for number in range(len(paths))]:
         raise InputError(
-            f"{folder}: {', '.join(path.name for path in paths)} are not the files of one whole; "
-            "each from 0 to the last must be there once, and no other"
+            f"{raw.folder}: {', '.join(path.name for path in paths)} are not the files of one "
+            "whole; each from 0 to the last must be there once, and no other"
         )
     return paths
 

@@ -1,11 +1,11 @@
-"""Which samples each client holds.
+"""Which samples each client holds, by the rule of the configuration's partition.
 
-CIFAR: k classes a client, drawn at random and balanced. Every class is held by exactly N·k/C
+balanced (CIFAR): k classes a client, drawn at random. Every class is held by exactly N·k/C
 clients (C classes), its samples are shared evenly among them, and all clients hold the same number
 of samples. Training and test samples follow the same assignment of classes, so a client is tested
 on the classes that it trains on.
 
-FLICKR-AES: a client is a worker, and holds the images that the worker scored.
+workers (FLICKR-AES): a client is a worker, and holds the images that the worker scored.
 """
 
 import json
@@ -73,7 +73,7 @@ def partition_by_client(dataset: Dataset, n_clients: int, seed: int) -> Partitio
     """
     train, test = dataset.train, dataset.test
     if train.clients is None or test.clients is None:
-        raise InputError("by-worker: the data set does not say who holds what; use by-class")
+        raise InputError("workers: the data set does not say who holds what; use balanced")
     for name, split in (("training", train), ("test", test)):
         found = set(split.clients.tolist())
         if found != set(range(n_clients)):

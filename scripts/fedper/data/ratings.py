@@ -6,17 +6,15 @@ from pathlib import Path
 import pandas as pd
 
 from fedper.errors import InputError
-from fedper.fetch.catalogue import N_SCORES
 from fedper.fetch.integrity import is_web_page
 
 COLUMNS = ["worker", "imagePair", "score"]
-SCORES = tuple(str(score) for score in range(1, N_SCORES + 1))
 
 AGAIN = "bring the file again, see data/README.md"
 
 
-def read_ratings(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read who gave which image which score: columns worker, image, score (1 … 5).
+def read_ratings(path: Path, n_scores: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read who gave which image which score: columns worker, image, score (1 … n_scores).
 
     Blanks around names, empty lines, Windows line ends and a byte-order mark are taken in stride.
     A worker's second, equal rating of an image is dropped, and of two that differ both are; the
@@ -30,19 +28,20 @@ def read_ratings(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
             header = [name.strip() for name in next(lines, [])]
             if header != COLUMNS:
                 raise InputError(f"{path}: columns {header} instead of {COLUMNS}; {AGAIN}")
-            rows = [_check_row(row, path, lines.line_num) for row in lines if row]
+            rows = [_check_row(row, n_scores, path, lines.line_num) for row in lines if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not readable as a table ({error}); {AGAIN}") from error
     table = pd.DataFrame(rows, columns=["worker", "image", "score"])
     return _without_doubles(table.astype({"score": int}))
 
 
-def _check_row(row: list[str], path: Path, line: int) -> list[str]:
+def _check_row(row: list[str], n_scores: int, path: Path, line: int) -> list[str]:
     values = [value.strip() for value in row]
-    if len(values) != len(COLUMNS) or "" in values or values[2] not in SCORES:
+    scores = [str(score) for score in range(1, n_scores + 1)]
+    if len(values) != len(COLUMNS) or "" in values or values[2] not in scores:
         raise InputError(
             f"{path}: line {line} is {values}, not a worker, an image and a score of "
-            f"1 … {N_SCORES}; {AGAIN}"
+            f"1 … {n_scores}; {AGAIN}"
         )
     return values
 

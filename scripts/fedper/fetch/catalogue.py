@@ -1,5 +1,8 @@
 """What the data sets are published as: addresses, revisions, file names, sizes, checksums."""
 
+from fedper.fetch.integrity import fault_of_text, fault_of_zip
+from fedper.names import PHOTO_ARCHIVE, RATINGS
+
 HUGGING_FACE = {
     "cifar10": (
         "datasets/uoft-cs/cifar10/resolve/0b2714987fa478483af9968de7c934580d0bb9a2/plain_text",
@@ -30,18 +33,21 @@ HUGGING_FACE = {
 }
 """Pinned revision, and size and checksum of each file, of the copies on Hugging Face."""
 
-ARCHIVE_BYTES = {"cifar10": 170_498_071, "cifar100": 169_001_437}
-"""Sizes of the official archives; their addresses and MD5 are torchvision's."""
+TORCHVISION = {"cifar10": ("CIFAR10", 170_498_071), "cifar100": ("CIFAR100", 169_001_437)}
+"""torchvision's class of each data set, see :func:`official_archive`, and the archive's size."""
 
-ARCHIVES = {"cifar10": "cifar-10-python.tar.gz", "cifar100": "cifar-100-python.tar.gz"}
+GOOGLE_DRIVE = {
+    "flickr_aes": (
+        "1LR6trJhN4XbgTtqZo1zfe272cAkXqA7e",
+        {RATINGS: fault_of_text, PHOTO_ARCHIVE: fault_of_zip},
+    )
+}
+"""The authors' folder, linked from their repository (Ren et al., ICCV 2017), what is needed of it,
+and how one tells that a file is whole."""
 
-DRIVE_FOLDER = "1LR6trJhN4XbgTtqZo1zfe272cAkXqA7e"
-"""The folder of FLICKR-AES's authors, linked from their repository (Ren et al., ICCV 2017)."""
 
-RATINGS = "FLICKR-AES_image_labeled_by_each_worker.csv"
-PHOTO_ARCHIVE = "FLICKR-AES-001.zip"
-PHOTO_FOLDER = "40K"
-"""The folder in the archive, or the unpacked archive, that holds FLICKR-AES's photographs."""
+def official_archive(dataset: str) -> type:
+    """Take torchvision's class of a data set: it knows the archive's url, filename and tgz_md5."""
+    import torchvision.datasets  # takes seconds to load
 
-N_SCORES = 5
-"""A worker scores a photograph from 1 to 5."""
+    return getattr(torchvision.datasets, TORCHVISION[dataset][0])

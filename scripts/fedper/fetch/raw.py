@@ -2,30 +2,38 @@
 
 import hashlib
 import json
+from fnmatch import filter as matching
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from fedper.errors import InputError
-from fedper.fetch.catalogue import ARCHIVES, PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
 from fedper.fetch.integrity import hash_of
+from fedper.names import DATASETS, Layout
 
 
 def raw_files(dataset: str, folder: Path) -> list[Path]:
-    """List a data set's files in a folder, in a layout that can be read, or raise InputError.
+    """List a data set's files in a folder, in the first of its layouts that is there, sorted.
 
-    Where the archive of FLICKR-AES has been unpacked, its folder of photographs serves.
+    Raises InputError, which says what is missing, if none is.
     """
-    if dataset == "flickr_aes":
-        return _flickr_aes_files(folder)
-    shards = [path for split in ("train", "test") for path in folder.glob(f"{split}-*.parquet")]
-    if shards:
-        return sorted(shards)
-    archive = folder / ARCHIVES[dataset]
-    if not archive.is_file():
-        raise InputError(
-            f"{folder}: neither train-*.parquet and test-*.parquet nor {archive.name} here; "
-            "copy or link them there, for instance with 'make raw FROM=<folder>'"
-        )
-    return [archive]
+    there = [path.name for path in folder.iterdir() if path.exists()] if folder.is_dir() else []
+    patterns = layout_of(dataset, there, folder).files
+    return [folder / name for name in sorted(there) if any(fnmatchcase(name, p) for p in patterns)]
+
+
+def layout_of(dataset: str, names: list[str], folder: Path) -> Layout:
+    """Find the first layout of a data set's record that names in a folder make up.
+
+    Raises InputError, which says what is missing, if none is.
+    """
+    lacks = []
+    for layout in DATASETS[dataset].layouts:
+        missing = [pattern for pattern in layout.files if not matching(names, pattern)]
+        if not missing:
+            return layout
+        lacks.append(" and ".join(missing))
+    needed = f"neither {' nor '.join(lacks)}" if len(lacks) > 1 else f"no {lacks[0]}"
+    raise InputError(f"{folder}: {needed} here; copy or link the files there, see data/README.md")
 
 
 def describe_files(paths: list[Path]) -> dict:
@@ -69,15 +77,3 @@ def read_receipt(path: Path) -> dict:
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: not a receipt of fetch.py ({error}); run it again") from error
     return receipt
-
-
-def _flickr_aes_files(folder: Path) -> list[Path]:
-    ratings, archive = folder / RATINGS, folder / PHOTO_ARCHIVE
-    is_there = {
-        ratings.name: ratings.is_file(),
-        archive.name: archive.is_file() or (folder / PHOTO_FOLDER).is_dir(),
-    }
-    missing = [name for name, there in is_there.items() if not there]
-    if missing:
-        raise InputError(f"{folder}: no {' and no '.join(missing)} here; see data/README.md")
-    return [ratings, archive if archive.is_file() else folder / PHOTO_FOLDER]

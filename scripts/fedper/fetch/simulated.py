@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from fedper.fetch.catalogue import PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
+from fedper.names import PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
 from fedper.randomness import seed_for
 
 ATTRIBUTES = ("brightness", "warmth", "saturation", "texture", "symmetry")
@@ -35,7 +35,7 @@ EPOCH = (2017, 10, 22, 0, 0, 0)
 """Date of all entries of the archive, so that the same settings give the same bytes."""
 
 
-def write_simulated_flickr_aes(
+def write(
     folder: Path,
     n_images: int,
     n_workers: int,
@@ -43,18 +43,19 @@ def write_simulated_flickr_aes(
     most_ratings: int,
     noise: float,
     seed: int,
-) -> None:
+) -> str:
     """Write ratings, mean scores and the archive of photographs in place of what is there.
 
     A worker rates between ``fewest_ratings`` and ``most_ratings`` images (log-uniform; at most
     ``n_images``). noise: standard deviation of a rating's error, where the liking that it adds to
-    has standard deviation 1.
+    has standard deviation 1. Returns a note for their provenance.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         _write(folder, n_images, n_workers, (fewest_ratings, most_ratings), noise, seed)
     except OSError as error:  # a full disk, which zipfile does not name
         raise OSError(error.errno, error.strerror, str(folder)) from error
+    return "stand-in: simulated workers and images"
 
 
 def _write(

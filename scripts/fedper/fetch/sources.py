@@ -16,16 +16,12 @@ from pathlib import Path
 import gdown
 
 from fedper.errors import InputError
-from fedper.fetch.catalogue import (
-    ARCHIVE_BYTES,
-    DRIVE_FOLDER,
-    HUGGING_FACE,
-    PHOTO_ARCHIVE,
-    RATINGS,
-)
+from fedper.fetch.catalogue import GOOGLE_DRIVE, HUGGING_FACE, TORCHVISION, official_archive
 from fedper.fetch.download import Patience, download, patiently
-from fedper.fetch.integrity import Remote, fault_of, fault_of_text, fault_of_zip
+from fedper.fetch.integrity import Remote, fault_of
+from fedper.fetch.named import load_function, maker_of
 from fedper.fetch.raw import describe_files, raw_files
+from fedper.names import DATASETS
 
 HINT = "or bring the files by hand, see data/README.md"
 
@@ -62,18 +58,22 @@ def fetch(dataset: str, sources: list[dict], raw: Path, patience: Patience) -> d
 def make_stand_in(dataset: str, stand_in: dict, raw: Path) -> dict:
     """Write the stand-in's files, if it has any, and return a receipt as :func:`fetch` does.
 
-    stand_in: {"source": its kind, …} with the arguments of the function that makes it.
+    stand_in: {"source": its kind, …} with the arguments of the function that makes it. Raises
+    InputError if a stand-in of that kind is none for the data set.
     """
-    receipt = {"dataset": dataset, "source": stand_in["source"], "folder": None, "files": {}}
-    if stand_in["source"] != "simulated":
+    kind, known = stand_in["source"], DATASETS[dataset].stand_ins
+    if kind not in known:
+        raise InputError(f"{dataset}: '{kind}' cannot stand in for it; what can is {list(known)}")
+    receipt = {"dataset": dataset, "source": kind, "folder": None, "files": {}}
+    stage, *function = maker_of(stand_in)
+    if stage == "data":
         return receipt
-    from fedper.fetch.simulated import write_simulated_flickr_aes
-
     settings = {key: value for key, value in stand_in.items() if key != "source"}
     fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
-    folder = raw / "simulated" / f"{dataset}-{fingerprint}"
-    write_simulated_flickr_aes(folder, **settings)
-    return {**receipt, "folder": str(folder), "files": describe_files(raw_files(dataset, folder))}
+    folder = raw / kind / f"{dataset}-{fingerprint}"
+    note = load_function(stage, *function)(folder, **settings)
+    files = describe_files(raw_files(dataset, folder))
+    return {**receipt, "folder": str(folder), "files": files, "note": note}
 
 
 def _files(dataset: str, source: dict, raw: Path, patience: Patience) -> Path:
@@ -83,7 +83,7 @@ def _files(dataset: str, source: dict, raw: Path, patience: Patience) -> Path:
 def _hugging_face(dataset: str, source: dict, raw: Path, patience: Patience) -> Path:
     """Download the parquet files; like Hugging Face's own tools, from HF_ENDPOINT if it is set."""
     endpoint = os.environ.get("HF_ENDPOINT", "https://huggingface.co").rstrip("/")
-    address, files = HUGGING_FACE[dataset]
+    address, files = _published(HUGGING_FACE, dataset, "huggingface")
     folder = raw / "huggingface" / dataset
     for name, (size, checksum) in files.items():
         remote = Remote(f"{endpoint}/{address}/{name}", size, checksum)
@@ -93,32 +93,31 @@ def _hugging_face(dataset: str, source: dict, raw: Path, patience: Patience) -> 
 
 def _torchvision(dataset: str, source: dict, raw: Path, patience: Patience) -> Path:
     """Download the official archive, from the address and with the checksum of torchvision."""
-    from fedper.data.archives import CLASSES
-
-    official = CLASSES[dataset]
+    _, size = _published(TORCHVISION, dataset, "torchvision")
+    official = official_archive(dataset)
     folder = raw / "torchvision" / dataset
-    size = ARCHIVE_BYTES[dataset]
     remote = Remote(official.url, size, f"md5:{official.tgz_md5}")
     download(remote, folder / official.filename, _incomplete(raw, folder), patience, HINT)
     return folder
 
 
 def _google_drive(dataset: str, source: dict, raw: Path, patience: Patience) -> Path:
-    """Download FLICKR-AES from its authors' folder, where its files are found by name.
+    """Download what is needed of the authors' folder, where files are found by name.
 
-    Google is not asked again once both are here.
+    Google is not asked again once all are here.
     """
+    folder_id, files = _published(GOOGLE_DRIVE, dataset, "google_drive")
     folder = raw / "google_drive" / dataset
     if all(
         (folder / name).exists() and fault_of(folder / name, Remote("", check=check)) is None
-        for name, check in DRIVE_FILES.items()
+        for name, check in files.items()
     ):
         return folder
-    url = f"https://drive.google.com/drive/folders/{DRIVE_FOLDER}"
+    url = f"https://drive.google.com/drive/folders/{folder_id}"
 
     def list_folder() -> list:
         return gdown.download_folder(
-            id=DRIVE_FOLDER,
+            id=folder_id,
             skip_download=True,
             quiet=True,
             use_cookies=False,
@@ -126,7 +125,7 @@ def _google_drive(dataset: str, source: dict, raw: Path, patience: Patience) -> 
         )
 
     ids = {Path(file.path).name: file.id for file in patiently(list_folder, url, patience, HINT)}
-    for name, check in DRIVE_FILES.items():
+    for name, check in files.items():
         if name not in ids:
             raise InputError(f"{url}: no {name} in that folder; {HINT}")
         remote = Remote(f"https://drive.google.com/uc?id={ids[name]}", check=check)
@@ -134,8 +133,10 @@ def _google_drive(dataset: str, source: dict, raw: Path, patience: Patience) -> 
     return folder
 
 
-DRIVE_FILES = {RATINGS: fault_of_text, PHOTO_ARCHIVE: fault_of_zip}
-"""What is needed of the folder on Google Drive, and how one tells that it is whole."""
+def _published(catalogue: dict[str, tuple], dataset: str, source: str) -> tuple:
+    if dataset not in catalogue:
+        raise InputError(f"{source} has no {dataset}; it has {', '.join(catalogue)}; {HINT}")
+    return catalogue[dataset]
 
 
 def _incomplete(raw: Path, folder: Path) -> Path:
