@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import prepare_files, run_main
-from fedper.data.archives import CLASSES, read_archive
-from fedper.data.dataset import make_dataset
-from fedper.data.parquet import read_parquet
-from test_data import random_images, write_parquet
+from fedper.data.archives import read as read_archive
+from fedper.data.parquet import read as read_parquet
+from fedper.fetch.catalogue import official_archive
+from test_data import random_images, raw_data, write_parquet
 from torchvision.datasets import CIFAR10, CIFAR100
 
 
@@ -78,14 +78,14 @@ def both_layouts(request, tmp_path, monkeypatch):
         path = parquet / f"{split}-00000-of-00001.parquet"
         write_parquet(path, images[rows], labels[rows], column)
     order = np.random.default_rng(1).permutation(n_train)
-    official = CLASSES[dataset]
+    official = official_archive(dataset)
     small = write_archive(
         archive / official.filename,
         official,
         (images[order], labels[order]),
         (images[n_train:][::-1], labels[n_train:][::-1]),
     )
-    monkeypatch.setitem(CLASSES, dataset, small)
+    monkeypatch.setattr(f"torchvision.datasets.{dataset.upper()}", small)
     return dataset, n_classes, parquet, archive
 
 
@@ -95,13 +95,13 @@ def test_both_layouts_give_the_same_data_and_byte_identical_partitions(both_layo
     for number, folder in enumerate(folders):
         out = tmp_path / f"out{number}"
         sources = f'[{{"from": "files", "folder": "{folder}"}}]'
-        settings = f'{{"dataset": "{dataset}", "n_classes": {n_classes}, "stand_in": null}}'
+        settings = f'{{"dataset": "{dataset}", "stand_in": null}}'
         commands = (
             ("fetch.py", "--dataset", dataset, "--sources", sources, "--raw", tmp_path / "raw",
              "--out", out / "source.json"),
-            ("prepare_dataset.py", "--receipt", out / "source.json", "--settings", settings, "--out",
-             out / "d.safetensors", "--about", out / "d.json", "--provenance", out / "p.json",
-             "--excluded", out / "d.csv"),
+            ("prepare_dataset.py", "--receipt", out / "source.json", "--settings", settings,
+             "--out", out / "d.safetensors", "--about", out / "d.json",
+             "--provenance", out / "p.json", "--excluded", out / "d.csv"),
             ("draw_partition.py", "balanced", "--data", out / "d.safetensors", "--n-clients", 5,
              "--classes-per-client", n_classes * 4 // 10, "--train-images-per-class", 4,
              "--test-images-per-class", 2, "--seed", 3, "--out", out / "partition.json"),
@@ -112,9 +112,8 @@ def test_both_layouts_give_the_same_data_and_byte_identical_partitions(both_layo
         written.append((out / "partition.json").read_bytes())
     assert written[0] == written[1]
     parquet, archive = folders
-    one = make_dataset(*read_parquet(parquet, n_classes), n_classes, {})
-    official = CLASSES[dataset]
-    two = make_dataset(*read_archive(archive / official.filename, official), n_classes, {})
+    one, _ = read_parquet(raw_data(parquet, {}, n_classes))
+    two, _ = read_archive(raw_data(archive, {"dataset": dataset}, n_classes))
     for split in ("train", "test"):
         assert np.array_equal(getattr(one, split).images, getattr(two, split).images)
         assert np.array_equal(getattr(one, split).labels, getattr(two, split).labels)
@@ -131,8 +130,8 @@ def test_both_layouts_give_the_same_data_and_byte_identical_partitions(both_layo
 def test_an_archive_that_is_not_the_official_one_is_never_unpacked(
     both_layouts, spoil, words, monkeypatch, tmp_path
 ):
-    dataset, n_classes, _, folder = both_layouts
-    official = CLASSES[dataset]
+    dataset, _, _, folder = both_layouts
+    official = official_archive(dataset)
     path = folder / official.filename
     path.write_bytes(spoil(path.read_bytes()))
 
@@ -141,7 +140,7 @@ def test_an_archive_that_is_not_the_official_one_is_never_unpacked(
 
     monkeypatch.setattr(pickle, "load", refuse)
     monkeypatch.setattr(tarfile, "open", refuse)
-    settings = {"dataset": dataset, "n_classes": n_classes, "stand_in": None}
+    settings = {"dataset": dataset, "stand_in": None}
     status, message = prepare_files(folder, tmp_path / "out", settings)
     assert status == 1
     assert message.startswith(f"error: {path}: ")

@@ -18,9 +18,11 @@ from fedper.data.dataset import (
     make_dataset,
     save_dataset,
 )
-from fedper.data.digits import make_digit_pairs_dataset, make_digits_dataset
-from fedper.data.parquet import read_parquet
+from fedper.data.digit_pairs import make as make_digit_pairs
+from fedper.data.digits import make as make_digits
+from fedper.data.parquet import read as read_parquet
 from fedper.data.partition import draw_partition
+from fedper.data.reading import RawData
 from fedper.errors import InputError
 from fedper.train.set_up import on_device
 from PIL import Image
@@ -43,8 +45,16 @@ def write_parquet(path: Path, images, labels, column: str = "label", kind: str =
     pq.write_table(pa.table({"img": rows, column: labels}), path)
 
 
+def raw_data(folder: Path, settings: dict, n_classes: int, seed: int | None = None) -> RawData:
+    """All files of a folder, as a reader is given them."""
+    names = sorted(path.name for path in folder.iterdir())
+    return RawData(folder, names, settings, n_classes, seed, 2, {"source": "test"})
+
+
 def read(folder: Path, n_classes: int = 10) -> Dataset:
-    return make_dataset(*read_parquet(folder, n_classes), n_classes, {"source": "test"})
+    dataset, excluded = read_parquet(raw_data(folder, {}, n_classes))
+    assert excluded.empty
+    return dataset
 
 
 def random_images(n: int, seed: int = 0, size: int = 32) -> np.ndarray:
@@ -120,7 +130,7 @@ def test_normalisation_gives_mean_0_and_sd_1_over_the_training_set(small_dataset
 
 
 def test_digits_are_balanced_rgb_and_of_cifar_size():
-    dataset = make_digits_dataset(image_size=32, **DIGITS)
+    dataset = make_digits(image_size=32, **DIGITS)
     assert dataset.train.images.shape == (3 * 1078, 3, 32, 32)
     assert dataset.test.images.shape == (719, 3, 32, 32)
     shares = np.bincount(dataset.test.labels) / 719
@@ -131,7 +141,7 @@ def test_digits_are_balanced_rgb_and_of_cifar_size():
 
 def test_no_digit_is_on_both_sides_of_the_split():
     """Without jitter each image shrinks back to its 8 x 8 original, up to interpolation."""
-    still = make_digits_dataset(32, **{**DIGITS, "rotation_degrees": 0, "shift": 0})
+    still = make_digits(32, **{**DIGITS, "rotation_degrees": 0, "shift": 0})
 
     def shrink(images):
         return images[:, 0].reshape(-1, 8, 4, 8, 4).mean(axis=(2, 4)).reshape(len(images), -1)
@@ -149,7 +159,7 @@ def test_no_digit_is_on_both_sides_of_the_split():
 
 def test_a_pair_of_digits_is_its_tens_and_its_ones():
     """Both halves, shrunk, are digits of the right class, and no digit is on both sides."""
-    data = make_digit_pairs_dataset(32, 0.4, 6, 3, rotation_degrees=0, shift=0, seed=0)
+    data = make_digit_pairs(32, 0.4, 6, 3, rotation_degrees=0, shift=0, seed=0)
     assert np.bincount(data.train.labels).tolist() == [6] * 100
     assert np.bincount(data.test.labels).tolist() == [3] * 100
     digits = load_digits()
@@ -170,7 +180,7 @@ def test_a_pair_of_digits_is_its_tens_and_its_ones():
 
 def test_test_pairs_are_still_and_training_pairs_move():
     still, moving = (
-        make_digit_pairs_dataset(32, 0.4, 2, 2, rotation_degrees=r, shift=s, seed=0)
+        make_digit_pairs(32, 0.4, 2, 2, rotation_degrees=r, shift=s, seed=0)
         for r, s in ((0, 0), (10, 0.06))
     )
     assert np.array_equal(still.test.images, moving.test.images)
@@ -178,8 +188,8 @@ def test_test_pairs_are_still_and_training_pairs_move():
 
 
 def test_digits_depend_on_their_seed_alone():
-    one, again = (make_digits_dataset(32, **DIGITS) for _ in range(2))
-    other = make_digits_dataset(32, **{**DIGITS, "seed": 1})
+    one, again = (make_digits(32, **DIGITS) for _ in range(2))
+    other = make_digits(32, **{**DIGITS, "seed": 1})
     assert describe_dataset(one) == describe_dataset(again)
     assert describe_dataset(one)["content_sha256"] != describe_dataset(other)["content_sha256"]
 
@@ -227,8 +237,10 @@ def _wrong_size(folder):
     write_parquet(folder / "test-00000-of-00001.parquet", [image], [0])
 
 
-def _missing_split(folder):
-    (folder / "test-00000-of-00001.parquet").unlink()
+def _no_images(folder):
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    labels = pa.array([], type=pa.int64())
+    _write_table(folder, img=pa.array([], type=kind), label=labels)
 
 
 def _missing_shard(folder):
@@ -296,11 +308,11 @@ BAD_INPUT = {
     _damaged_chunk: "row 0: the image does not decode",
     _web_page: "not a whole parquet file (a web page)",
     _both_kinds_of_labels: "and one of ['label', 'fine_label'] are needed",
-    _missing_split: "no test-*.parquet here; copy or link the files there",
+    _no_images: "no test images in test-00000-of-00001.parquet",
 }
 
 
-SETTINGS = {"dataset": "cifar10", "n_classes": 10, "stand_in": None}
+SETTINGS = {"dataset": "cifar10", "stand_in": None}
 
 
 @pytest.mark.parametrize("spoil", BAD_INPUT)

@@ -7,25 +7,33 @@ import re
 import struct
 import zipfile
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import prepare_files, run_main
-from fedper.data import photos
+from fedper.data import flickr_aes, photos
 from fedper.data.dataset import load_dataset
-from fedper.data.flickr_aes import Criteria, read_flickr_aes
 from fedper.data.partition import partition_by_client
 from fedper.data.photos import decode_photo
 from fedper.errors import InputError
-from fedper.fetch.catalogue import PHOTO_ARCHIVE, RATINGS
+from fedper.names import PHOTO_ARCHIVE, RATINGS
 from PIL import Image
+from test_data import raw_data
 
 SIZE = 16
-CRITERIA = Criteria(
-    n_clients=30, min_ratings=60, max_ratings=290, min_ratings_per_score=4, test_fraction=0.2
-)
+SETTINGS = {
+    "dataset": "flickr_aes",
+    "stand_in": None,
+    "n_clients": 30,
+    "partition": {
+        "rule": "workers", "min_ratings": 60, "max_ratings": 290, "min_ratings_per_score": 4,
+        "test_fraction": 0.2,
+    },
+    "image_size": SIZE,
+    "resize_filter": "bilinear",
+}  # fmt: skip
 
 
 def jpeg(seed: int, mode: str = "RGB", size=(20, 14), kind: str = "JPEG", **keywords) -> bytes:
@@ -119,8 +127,8 @@ def world(tmp_path_factory) -> World:
     return world
 
 
-def read(folder: Path, seed: int = 0, criteria: Criteria = CRITERIA):
-    return read_flickr_aes(folder, criteria, SIZE, "bilinear", 2, seed, {"source": "test"})
+def read(folder: Path, seed: int = 0, **changes):
+    return flickr_aes.read(raw_data(folder, SETTINGS | changes, 5, seed))
 
 
 @pytest.fixture(scope="module")
@@ -132,8 +140,7 @@ def test_counts_are_those_of_an_independent_count(world):
     """All eligible workers are drawn here, so every rating can be accounted for by hand."""
     eligible = world.eligible()
     assert 40 < len(eligible) < 150
-    criteria = replace(CRITERIA, n_clients=len(eligible), min_ratings_per_score=4)
-    data, excluded = read(world.folder, criteria=criteria)
+    data, excluded = read(world.folder, n_clients=len(eligible))
 
     kept = sum(image not in world.broken for ratings in eligible.values() for image in ratings)
     n_broken = sum(image in world.broken for ratings in eligible.values() for image in ratings)
@@ -247,19 +254,6 @@ def test_clients_of_the_partition_are_the_workers_and_it_names_none(world, resul
         partition_by_client(data, 29, seed=0)
 
 
-SETTINGS = {
-    "dataset": "flickr_aes",
-    "n_classes": 5,
-    "stand_in": None,
-    "n_clients": 30,
-    "partition": {
-        "min_ratings": 60, "max_ratings": 290, "min_ratings_per_score": 4, "test_fraction": 0.2,
-    },
-    "image_size": SIZE,
-    "resize_filter": "bilinear",
-}  # fmt: skip
-
-
 def prepare(folder: Path, out: Path, **changes) -> tuple[int, str]:
     return prepare_files(folder, out, SETTINGS | changes)
 
@@ -268,8 +262,8 @@ def test_what_can_be_committed_names_no_worker_and_no_image(world, tmp_path):
     assert prepare(world.folder, tmp_path) == (0, "")
     partition = tmp_path / "made/partition.json"
     status, message = run_main(
-        "draw_partition.py", "workers", "--data", tmp_path / "made/d.safetensors", "--n-clients", 30,
-        "--seed", 0, "--out", partition,
+        "draw_partition.py", "workers", "--data", tmp_path / "made/d.safetensors",
+        "--n-clients", 30, "--seed", 0, "--out", partition,
     )  # fmt: skip
     assert status == 0, message
     shown = partition.read_text() + (tmp_path / "made/d.json").read_text()
@@ -404,7 +398,7 @@ def test_a_spoilt_entry_of_the_archive_is_left_out(tmp_path):
     start = content.index(b"40K/image007.jpg") + len("40K/image007.jpg")
     content[start + 200] ^= 0xFF
     path.write_bytes(content)
-    data, excluded = read(tmp_path, criteria=Criteria(1, 60, 290, 4, 0.2))
+    data, excluded = read(tmp_path, n_clients=1)
     assert excluded[["image", "reason"]].values.tolist() == [
         ["image007.jpg", "broken: cannot be read from the archive"]
     ]

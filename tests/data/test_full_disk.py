@@ -96,7 +96,7 @@ def test_a_prepared_data_set_leaves_nothing_behind(tmp_path):
     subprocess.run(command, check=True)
     result = run_on_small_disk(
         tmp_path / "disk", "prepare_dataset.py", "--receipt", tmp_path / "receipt.json",
-        "--settings", '{"dataset": "cifar10", "n_classes": 10, "stand_in": null}',
+        "--settings", '{"dataset": "cifar10", "stand_in": null}',
         "--out", "d.safetensors", "--about", "d.json", "--provenance", "p.json",
         "--excluded", "d.csv",
     )  # fmt: skip

@@ -6,20 +6,32 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from fedper.data.flickr_aes import Criteria, read_flickr_aes
-from fedper.fetch.catalogue import PHOTO_ARCHIVE, RATINGS
-from fedper.fetch.simulated import ATTRIBUTES, MEAN_SCORES, draw_image, write_simulated_flickr_aes
+from fedper.data import flickr_aes
+from fedper.fetch.simulated import ATTRIBUTES, MEAN_SCORES, draw_image, write
+from fedper.names import PHOTO_ARCHIVE, RATINGS
 from PIL import Image
+from test_data import raw_data
 
 SETTINGS = {
     "n_images": 400, "n_workers": 30, "fewest_ratings": 50, "most_ratings": 320, "noise": 0.2,
 }  # fmt: skip
 
 
+READ_AS = {
+    "n_clients": 15,
+    "partition": {
+        "rule": "workers", "min_ratings": 60, "max_ratings": 290, "min_ratings_per_score": 4,
+        "test_fraction": 0.2,
+    },
+    "image_size": 24,
+    "resize_filter": "bilinear",
+}  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     made = tmp_path_factory.mktemp("simulated") / "flickr_aes"
-    write_simulated_flickr_aes(made, **SETTINGS, seed=0)
+    write(made, **SETTINGS, seed=0)
     return made
 
 
@@ -48,8 +60,7 @@ def test_the_files_have_the_quirks_of_the_real_ones(folder):
 
 
 def test_the_real_reader_reads_it_and_one_image_has_many_labels(folder):
-    criteria = Criteria(15, 60, 290, 4, 0.2)
-    data, excluded = read_flickr_aes(folder, criteria, 24, "bilinear", 1, 0, {})
+    data, excluded = flickr_aes.read(raw_data(folder, READ_AS, 5, seed=0))
     assert {"not in the archive", "broken: does not decode"} <= set(excluded["reason"])
     assert len(set(data.train.clients.tolist())) == 15
     labels = {}
@@ -60,7 +71,7 @@ def test_the_real_reader_reads_it_and_one_image_has_many_labels(folder):
 
 def test_a_worker_can_be_learnt_from_the_image_and_workers_differ(folder):
     """Simple statistics of the pixels predict a worker's own scores, not another worker's."""
-    data, _ = read_flickr_aes(folder, Criteria(15, 60, 290, 4, 0.2), 24, "bilinear", 1, 0, {})
+    data, _ = flickr_aes.read(raw_data(folder, READ_AS, 5, seed=0))
     images = data.train.images / 255
     features = np.stack(
         [
@@ -108,7 +119,7 @@ def test_every_attribute_is_visible(name):
 def test_the_same_settings_give_the_same_bytes_and_replace_what_was_there(folder, tmp_path):
     made = tmp_path / "flickr_aes"
     for seed in (1, 0):
-        write_simulated_flickr_aes(made, **SETTINGS, seed=seed)
+        write(made, **SETTINGS, seed=seed)
         same = [
             (made / name).read_bytes() == (folder / name).read_bytes()
             for name in (RATINGS, PHOTO_ARCHIVE, MEAN_SCORES)

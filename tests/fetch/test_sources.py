@@ -11,14 +11,14 @@ import pytest
 import requests
 from bad_server import breaks_off, serving, stalls, status, web_page, whole
 from conftest import run_main
-from fedper.data import sources
-from fedper.data.archives import CLASSES
-from fedper.fetch.catalogue import ARCHIVES, DRIVE_FOLDER, PHOTO_ARCHIVE, RATINGS
+from fedper.fetch.catalogue import GOOGLE_DRIVE, HUGGING_FACE, TORCHVISION, official_archive
+from fedper.names import DATASETS, PHOTO_ARCHIVE, RATINGS
 
 RANDOM = np.random.default_rng(0)
 TRAIN, TEST, ARCHIVE = (RANDOM.bytes(n) for n in (1_500_000, 90_000, 70_000))
 FILES = {"train-00000-of-00001.parquet": TRAIN, "test-00000-of-00001.parquet": TEST}
-ADDRESS, _ = sources.HUGGING_FACE["cifar10"]
+ADDRESS, _ = HUGGING_FACE["cifar10"]
+DRIVE_FOLDER, _ = GOOGLE_DRIVE["flickr_aes"]
 ALL = [{"from": "files", "folder": "at_hand"}, {"from": "huggingface"}, {"from": "torchvision"}]
 
 
@@ -30,17 +30,17 @@ def server(monkeypatch, tmp_path):
         name: (len(body), "sha256:" + hashlib.sha256(body).hexdigest())
         for name, body in FILES.items()
     }
-    monkeypatch.setitem(sources.HUGGING_FACE, "cifar10", (ADDRESS, pins))
-    monkeypatch.setitem(sources.ARCHIVE_BYTES, "cifar10", len(ARCHIVE))
+    monkeypatch.setitem(HUGGING_FACE, "cifar10", (ADDRESS, pins))
+    monkeypatch.setitem(TORCHVISION, "cifar10", ("CIFAR10", len(ARCHIVE)))
     with serving() as running:
         monkeypatch.setenv("HF_ENDPOINT", running.url)
         for name, body in FILES.items():
             running.replies[f"/{ADDRESS}/{name}"] = [whole(body)]
         running.replies["/archive"] = [whole(ARCHIVE)]
-        small = type("Small", (CLASSES["cifar10"],), {})
+        small = type("Small", (official_archive("cifar10"),), {})
         small.url = f"{running.url}/archive"
         small.tgz_md5 = hashlib.md5(ARCHIVE).hexdigest()
-        monkeypatch.setitem(CLASSES, "cifar10", small)
+        monkeypatch.setattr("torchvision.datasets.CIFAR10", small)
         yield running
 
 
@@ -85,7 +85,7 @@ def test_the_first_source_that_works_is_used_and_the_others_are_accounted_for(se
     assert fetch() == (0, "")
     about = receipt(tmp_path)
     assert about["source"] == "torchvision"
-    assert list(about["files"]) == [ARCHIVES["cifar10"]]
+    assert list(about["files"]) == ["cifar-10-python.tar.gz"]
     assert [passed["source"] for passed in about["passed_over"]] == ["files", "huggingface"]
     assert "at_hand: neither train-*.parquet" in about["passed_over"][0]["reason"]
     assert "the server answers 404" in about["passed_over"][1]["reason"]
@@ -148,7 +148,7 @@ def test_on_a_bad_day_one_clear_line_and_an_untouched_folder(server, tmp_path, d
 
 def test_without_a_network_every_source_is_named(server, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    CLASSES["cifar10"].url = "http://nowhere.invalid/archive"
+    official_archive("cifar10").url = "http://nowhere.invalid/archive"
     exit_status, message = fetch()
     assert exit_status == 1
     for source in ("files: at_hand: ", "huggingface: http://127", "torchvision: http://nowhere"):
@@ -158,13 +158,14 @@ def test_without_a_network_every_source_is_named(server, tmp_path, monkeypatch):
 
 
 def test_the_pins_of_all_files_are_well_formed():
-    for address, files in sources.HUGGING_FACE.values():
+    for address, files in HUGGING_FACE.values():
         assert len(address.split("/resolve/")[1].split("/")[0]) == 40
         for size, checksum in files.values():
             assert 20_000_000 < size < 120_000_000
             assert len(checksum) == len("sha256:") + 64
-    for dataset, name in ARCHIVES.items():
-        assert CLASSES[dataset].filename == name
+    for dataset in TORCHVISION:
+        _, layout = DATASETS[dataset].layouts
+        assert layout.files == (official_archive(dataset).filename,)
 
 
 HEADER = b"worker, imagePair, score\n"
@@ -227,7 +228,7 @@ def test_flickr_aes_comes_from_google_drive_past_its_virus_warning(drive, tmp_pa
     about = receipt(tmp_path)
     assert about["source"] == "google_drive"
     assert about["files"][PHOTO_ARCHIVE]["sha256"] == hashlib.sha256(PHOTOS).hexdigest()
-    assert list(about["files"]) == [RATINGS, PHOTO_ARCHIVE]
+    assert list(about["files"]) == [PHOTO_ARCHIVE, RATINGS]
 
 
 def test_google_drive_is_not_asked_again_once_both_files_are_here(drive, tmp_path):
@@ -280,7 +281,7 @@ def test_what_google_drive_refuses_can_be_brought_by_hand(drive, tmp_path, path,
     assert exit_status == 1
     assert "\n" not in message
     assert words in message
-    assert f"files: at_hand: no {RATINGS} and no {PHOTO_ARCHIVE} here" in message
+    assert f"files: at_hand: neither {RATINGS} and {PHOTO_ARCHIVE} nor" in message
     assert message.endswith("or bring the files by hand, see data/README.md")
     assert PHOTO_ARCHIVE not in " ".join(files_in(tmp_path))
     assert not (tmp_path / "receipt.json").exists()
@@ -291,4 +292,61 @@ def test_an_unpacked_archive_will_do(server, tmp_path):
     (folder / "40K").mkdir(parents=True)
     (folder / RATINGS).write_text("worker, imagePair, score\n")
     assert fetch("flickr_aes", FLICKR_AES) == (0, "")
-    assert list(receipt(tmp_path)["files"]) == [RATINGS, "40K"]
+    assert list(receipt(tmp_path)["files"]) == ["40K", RATINGS]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "there", "words"),
+    [
+        ("cifar10", [], "neither train-*.parquet and test-*.parquet nor cifar-10-python.tar.gz"),
+        ("cifar10", ["train-0.parquet"], "neither test-*.parquet nor cifar-10-python.tar.gz here"),
+        ("flickr_aes", [RATINGS], f"neither {PHOTO_ARCHIVE} nor 40K here; copy or link the files"),
+    ],
+)
+def test_what_a_folder_lacks_is_said(server, tmp_path, dataset, there, words):
+    (tmp_path / "at_hand").mkdir()
+    for name in there:
+        (tmp_path / "at_hand" / name).write_text("x")
+    exit_status, message = fetch(dataset, ALL[:1])
+    assert exit_status == 1
+    assert message.startswith(f"error: {dataset}: no source works: files: at_hand: {words}")
+    assert "\n" not in message
+
+
+def test_the_first_layout_is_read_where_there_are_two(server, tmp_path):
+    (tmp_path / "at_hand").mkdir()
+    for name in (*FILES, "cifar-10-python.tar.gz", "notes.txt"):
+        (tmp_path / "at_hand" / name).write_text("x")
+    (tmp_path / "at_hand/test-00001-of-00002.parquet").symlink_to("nowhere")
+    assert fetch(chosen=ALL[:1]) == (0, "")
+    assert list(receipt(tmp_path)["files"]) == sorted(FILES)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "source", "has"),
+    [
+        ("flickr_aes", "huggingface", "cifar10, cifar100"),
+        ("flickr_aes", "torchvision", "cifar10, cifar100"),
+        ("cifar10", "google_drive", "flickr_aes"),
+    ],
+)
+def test_a_source_that_has_no_such_data_set_says_what_it_has(server, dataset, source, has):
+    exit_status, message = fetch(dataset, [{"from": source}])
+    assert exit_status == 1
+    assert f"no source works: {source}: {source} has no {dataset}; it has {has}; or" in message
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("dataset", "kind"),
+    [("cifar10", "simulated"), ("flickr_aes", "digits"), ("cifar10", "letters")],
+)
+def test_a_stand_in_of_a_wrong_kind_is_refused(server, tmp_path, dataset, kind):
+    exit_status, message = run_main(
+        "fetch.py", "--dataset", dataset, "--sources", "[]", "--raw", "raw", "--stand-in",
+        json.dumps({"source": kind}), "--out", "receipt.json",
+    )  # fmt: skip
+    assert exit_status == 1
+    known = list(DATASETS[dataset].stand_ins)
+    assert message == f"error: {dataset}: '{kind}' cannot stand in for it; what can is {known}"
+    assert files_in(tmp_path) == []
