@@ -26,6 +26,7 @@ from fedper.plan.experiments import (
     partition_file,
     partitions_drawn,
 )
+from fedper.fetch.named import modules_named
 from fedper.fetch.raw import raw_files, size_of
 from fedper.errors import InputError
 from fedper.provenance import code_digest, modules_of
@@ -40,6 +41,10 @@ try:
     check_config(
         config, source=", ".join(map(os.path.relpath, workflow.configfiles))
     )
+    NAMED = {
+        dataset: modules_named(dataset, data["stand_in"])
+        for dataset, data in config["datasets"].items()
+    }
 except InputError as error:
     sys.exit(f"error: {error}")
 
@@ -121,6 +126,15 @@ def files_at_hand(dataset):
             continue
         found += [(str(path), size_of(path)) for path in paths]
     return found
+
+
+def code_for(dataset, stage, script):
+    """What a script of fetch or data runs for a data set, besides the script.
+
+    Readers and makers of stand-ins are named by its record, so no import leads to them.
+    """
+    named = [SCRIPTS / path for path in NAMED[dataset] if path.parent.name == stage]
+    return [*named, *modules_of(SCRIPTS / script, *named)]
 
 
 def receipt_of(dataset):

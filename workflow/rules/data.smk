@@ -1,27 +1,10 @@
 # From servers or files at hand to prepared data sets, and to who holds which samples.
 
-from fedper.fetch.named import modules_named
-
-# Readers and makers of stand-ins are named by a data set's record, so no import leads to them.
-try:
-    NAMED = {
-        dataset: modules_named(dataset, data["stand_in"])
-        for dataset, data in config["datasets"].items()
-    }
-except InputError as error:
-    sys.exit(f"error: {error}")
-
-
-def code_of(stage, script, dataset):
-    """What a script of fetch or data runs for a data set, besides the script."""
-    named = [SCRIPTS / path for path in NAMED[dataset] if path.parent.name == stage]
-    return [*named, *modules_of(SCRIPTS / script, *named)]
-
 
 rule fetch:
     input:
         script=SCRIPTS / "fetch.py",
-        code=lambda w: code_of("fetch", "fetch.py", RECEIPT_OF[w.receipt]),
+        code=lambda w: code_for(RECEIPT_OF[w.receipt], "fetch", "fetch.py"),
     output:
         f"{PREPARED}/{{receipt}}.source.json",
     log:
@@ -46,7 +29,9 @@ rule fetch:
 rule prepare:
     input:
         script=SCRIPTS / "prepare_dataset.py",
-        code=lambda w: code_of("data", "prepare_dataset.py", PREPARED_OF[w.prepared][0]),
+        code=lambda w: code_for(
+            PREPARED_OF[w.prepared][0], "data", "prepare_dataset.py"
+        ),
         receipt=lambda w: receipt_of(PREPARED_OF[w.prepared][0]),
     output:
         data=f"{PREPARED}/{{prepared}}.safetensors",
