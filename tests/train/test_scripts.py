@@ -128,7 +128,7 @@ def test_missing_and_truncated_data_files_are_refused_and_nothing_is_written(tmp
     assert run_script(*fetch).returncode == 0
     prepare = (
         "prepare_dataset.py", "--receipt", out / "source.json", "--out", out / "d.safetensors",
-        "--settings", '{"dataset": "cifar10", "n_classes": 10, "stand_in": null}',
+        "--settings", '{"dataset": "cifar10", "stand_in": null}',
         "--about", out / "d.json", "--provenance", out / "p.json", "--excluded", out / "d.csv",
     )  # fmt: skip
     assert_one_clear_line(run_script(*prepare), "train-0.parquet: not a whole parquet file")

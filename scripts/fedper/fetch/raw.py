@@ -33,7 +33,10 @@ def layout_of(dataset: str, names: list[str], folder: Path) -> Layout:
             return layout
         lacks.append(" and ".join(missing))
     needed = f"neither {' nor '.join(lacks)}" if len(lacks) > 1 else f"no {lacks[0]}"
-    raise InputError(f"{folder}: {needed} here; copy or link the files there, see data/README.md")
+    raise InputError(
+        f"{folder}: {needed} here; copy or link the files there, for instance with "
+        "'make raw FROM=<folder>', see data/README.md"
+    )
 
 
 def describe_files(paths: list[Path]) -> dict:
