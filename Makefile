@@ -59,14 +59,14 @@ raw:
 		fi; done; \
 	test -n "$$found" || { echo "error: FROM=$(FROM): no data set's folder in it, see data/README.md" >&2; exit 1; }
 
-# Take what `dvc pull` brought as made here, so that neither DVC nor Snakemake wants to make it again;
-# it is read again first, and what is spoiled is put aside.
+# Take what `dvc pull` or git brought as made here, so that neither DVC nor Snakemake wants to make it
+# again; it is read again first.
 adopt: $(VENV)/.complete
 	$(ACTIVATE) && python scripts/adopt.py config/$(SCALE).yaml
 
-# `dvc repro` of another scale than quick: make repro SCALE=cpu
+# `dvc repro` of a scale: make repro SCALE=cpu
 repro: $(VENV)/.complete
-	$(ACTIVATE) && stages=$$(python scripts/write_stages.py config/$(SCALE).yaml) && dvc repro $$stages
+	$(ACTIVATE) && dvc repro $(if $(filter-out quick,$(SCALE)),results/$(SCALE)/dvc.yaml)
 
 # List runs and checkpoints that the configuration does not ask for any more; REMOVE=yes removes them.
 prune: $(VENV)/.complete

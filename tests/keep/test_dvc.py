@@ -55,7 +55,7 @@ def test_other_parameters_are_trained_in_a_fresh_clone(clone):
 def test_other_code_trains_again_what_was_pulled_and_is_asked_for(clone):
     """One run is not asked for any more: it stays as it is."""
     config = mini()
-    config["figures"]["figure2"]["runs"][0]["personalization_layers"] = [2]
+    config["figures"]["figure2"]["runs"][0]["methods"] = ["FedPer"]
     write_config(clone, config)
     module = clone / "scripts/fedper/algorithm/federated.py"
     module.write_text(module.read_text() + "\nCHANGED = True\n")
@@ -141,7 +141,9 @@ def test_an_experiment_in_a_folder_of_its_own_trains_what_changed_and_needs_comm
     done = call(clone, *experiment)
     assert done.returncode != 0
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert line.startswith("error: scripts/fedper/algorithm/federated.py: changed and not committed")
+    assert line.startswith(
+        "error: scripts/fedper/algorithm/federated.py: changed and not committed"
+    )
     must(clone, "git", "checkout", module)
     assert trained(must(clone, *experiment)) == 2
     assert sorted(clone.glob("results/mini/runs/*")) == before

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from dvc_world import ENVIRONMENT, adopt, call, mini, must, must_agree, write_config
+from dvc_world import ENVIRONMENT, adopt, call, mini, must, must_agree, spoil, write_config
 
 N_ROUNDS = 24
 HISTORY = "-kp2-seed0-*/history.csv"
@@ -33,17 +33,6 @@ def object_of(store: Path, history: Path, kind: str) -> Path:
     raise AssertionError(f"{store} has no {history}")
 
 
-def spoil(path: Path) -> bytes:
-    """Change a byte as a disk does, which leaves time stamp, size and mode as they are."""
-    before, data = path.stat(), bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(data)
-    path.chmod(before.st_mode)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    return bytes(data)
-
-
 def refused(folder: Path) -> str:
     """What adopt.py says, in one line, when it does not adopt."""
     done = adopt(folder)
@@ -53,49 +42,74 @@ def refused(folder: Path) -> str:
     return line
 
 
-@pytest.mark.parametrize("kind", ["history", "list"])
-def test_a_spoiled_cache_is_not_adopted_and_heals_with_the_next_pull(clone, kind):
+def do_what_it_says(folder: Path, line: str, aside: Path) -> list[str]:
+    """Move away the files that adopt.py names, and call the first command that it gives."""
+    named, rest = line.removeprefix("error: ").split(": not what ")
+    aside.mkdir(exist_ok=True)
+    for name in named.split(" and "):
+        (folder / name).rename(aside / name.replace("/", "-"))
+    must(folder, *rest.split("`")[1].split())
+    return named.split(" and ")
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+def test_a_spoiled_cache_is_not_adopted_and_heals_with_the_next_pull(clone, tmp_path, is_used):
     history = history_of(clone)
     before = history.read_bytes()
-    stored = object_of(clone / ".dvc/cache", history, kind)
+    stored = object_of(clone / ".dvc/cache", history, "history")
     wrong = spoil(stored)
-    if kind == "history":
+    if is_used:
         shutil.rmtree(clone / "results/mini/runs")
         must(clone, "dvc", "checkout")
         assert history.read_bytes() == wrong  # DVC puts it there without a word
-        assert json.loads(must(clone, "dvc", "status", "--json")) == {}
+    else:
+        history.unlink()
+    assert (json.loads(must(clone, "dvc", "status", "--json")) == {}) == is_used
     line = refused(clone)
-    name = history.relative_to(clone) if kind == "history" else "results/mini/runs"
-    assert line.startswith(f"error: {name}: ")
-    assert "`dvc pull` brings it again" in line
-    assert not stored.exists()
-    assert history.exists() == (kind == "list")
-    assert wrong in [path.read_bytes() for path in (clone / ".dvc/tmp/spoiled").iterdir()]
-    must(clone, "dvc", "pull")
+    assert "`dvc pull`, or else `dvc repro`" in line
+    wrong_files = [history, stored] if is_used else [stored]
+    assert do_what_it_says(clone, line, tmp_path / "aside") == [
+        str(path.relative_to(clone)) for path in wrong_files
+    ]
     assert history.read_bytes() == before
     assert adopt(clone).returncode == 0
     must_agree(clone)
 
 
-def test_a_file_that_rotted_in_the_workspace_heals_with_the_next_checkout(clone):
+def test_a_spoiled_list_heals_with_the_next_pull(clone, tmp_path):
+    listed = object_of(clone / ".dvc/cache", history_of(clone), "list")
+    spoil(listed)
+    shutil.rmtree(clone / "results/mini/runs")
+    line = refused(clone)
+    assert do_what_it_says(clone, line, tmp_path / "aside") == [str(listed.relative_to(clone))]
+    assert adopt(clone).returncode == 0
+    must_agree(clone)
+
+
+def test_a_file_that_rotted_in_the_workspace_heals_with_the_next_checkout(clone, tmp_path):
     history = history_of(clone)
     before = history.read_bytes()
     spoil(history)
     assert json.loads(must(clone, "dvc", "status", "--json")) == {}
-    assert "`dvc checkout` brings it again" in refused(clone)
-    must(clone, "dvc", "checkout")
+    line = refused(clone)
+    assert "`dvc checkout` brings it again" in line
+    assert do_what_it_says(clone, line, tmp_path / "aside") == [str(history.relative_to(clone))]
     assert history.read_bytes() == before
     assert adopt(clone).returncode == 0
 
 
-def test_what_somebody_changed_is_not_adopted_and_stays(clone):
+def test_what_somebody_changed_is_named_not_adopted_and_stays(clone):
     history = history_of(clone)
-    stored = object_of(clone / ".dvc/cache", history, "history")
     history.write_text("mine")
-    assert "dvc pull first, before any change" in refused(clone)
-    spoil(stored)
-    assert "put aside" in refused(clone)
+    assert refused(clone).startswith(f"error: {history.relative_to(clone)}: not what DVC wrote")
     assert history.read_text() == "mine"
+
+
+def test_nothing_is_adopted_after_a_change_of_the_configuration(clone):
+    config = mini()
+    config["seeds"] = [0, 1]
+    write_config(clone, config)
+    assert "changed; pull and adopt before any change" in refused(clone)
 
 
 def test_runs_of_other_code_are_not_adopted(clone):

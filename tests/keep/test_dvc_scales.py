@@ -1,80 +1,58 @@
-"""DVC's stages of other scales: made from those at the top, and what of them is never pushed."""
+"""Scales of real data: a dvc.yaml of their own, all that comes out in git, and no data in DVC."""
 
 import json
-import subprocess
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import REPOSITORY, run_main
-from dvc_world import adopt, mini, must
-from fedper.keep.stages import stages_of_scale
+from dvc_world import adopt, mini, must, snakemake_plan, spoil, trained
 
-TOP = (REPOSITORY / "dvc.yaml").read_text()
-CONFIGS = {
-    scale: yaml.safe_load((REPOSITORY / f"config/{scale}.yaml").read_text())
-    for scale in ("quick", "cpu", "paper")
-}
+REAL = ("cpu", "paper")
+OTHER = "results/other/dvc.yaml"
 
 
-@pytest.mark.parametrize("scale", ["cpu", "paper"])
-def test_the_stages_are_those_at_the_top_but_for_the_scale_and_what_is_kept(scale):
-    text = yaml.safe_dump(stages_of_scale(TOP, CONFIGS[scale])).replace(f"/{scale}", "/quick")
-    made, top = yaml.safe_load(text), yaml.safe_load(TOP)
-    assert made["stages"]["fetch"]["outs"] == [
-        {"data/prepared/quick": {"persist": True, "push": False}}
-    ]
-    for stage, kept in (("partition", "partitions"), ("train", "runs")):
-        kept = f"results/quick/{kept}"
-        assert made["stages"][stage]["outs"] == [{kept: {"persist": True, "cache": False}}]
-        made["stages"][stage]["outs"][0][kept]["cache"] = True
-    del made["stages"]["fetch"]["outs"][0]["data/prepared/quick"]["push"]
-    assert {stage.pop("wdir") for stage in made["stages"].values()} == {"../../.."}
-    assert made["stages"] == top["stages"]
+def test_the_files_of_real_scales_differ_in_the_variable_alone():
+    texts = [(REPOSITORY / f"results/{scale}/dvc.yaml").read_text() for scale in REAL]
+    for scale, text in zip(REAL, texts, strict=True):
+        assert text.count(f"scale: {scale}\n") == 1
+    assert texts[1].replace("scale: paper\n", "scale: cpu\n") == texts[0]
 
 
-@pytest.mark.parametrize("scale", CONFIGS)
-def test_there_is_a_plot_of_each_figure_over_rounds(scale):
-    plots = (stages_of_scale(TOP, CONFIGS[scale]) if scale != "quick" else yaml.safe_load(TOP))[
-        "plots"
-    ]
+@pytest.mark.parametrize("scale", REAL)
+def test_what_a_real_scale_makes_is_in_git_and_its_images_are_none_of_dvcs(scale):
+    stages = yaml.safe_load((REPOSITORY / f"results/{scale}/dvc.yaml").read_text())["stages"]
+    top = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    outputs = {}
+    for stage in stages.values():
+        for out in stage["outs"]:
+            outputs |= out
+    assert all(flags == {"persist": True, "cache": False} for flags in outputs.values())
+    of_quick = {
+        name
+        for stage in top.values()
+        for out in (*stage["outs"], *stage.get("metrics", []))
+        for name in out
+    }
+    assert of_quick - outputs.keys() == {"data/prepared/${scale}", "results/${scale}/report.html"}
+    assert not outputs.keys() - of_quick
+    assert not [name for stage in stages.values() for name in stage["deps"] if "data" in name]
+
+
+def test_there_is_a_plot_of_each_figure_over_rounds():
+    plots = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["plots"]
+    figures = yaml.safe_load((REPOSITORY / "config/quick.yaml").read_text())["figures"]
     drawn = [next(iter(plot)) for plot in plots]
-    assert drawn == [name for name in CONFIGS[scale]["figures"] if name.startswith("figure")]
-
-
-def test_no_scale_but_the_one_at_the_top_is_in_git():
-    """Its stages have not run, and its data are pushed nowhere: `dvc pull` would fail for them."""
-    listed = subprocess.run(
-        ["git", "-C", REPOSITORY, "ls-files"], capture_output=True, text=True, check=False
-    )
-    if listed.returncode:
-        pytest.skip("not a git checkout")
-    assert [name for name in listed.stdout.split() if name.endswith("dvc.yaml")] == ["dvc.yaml"]
-
-
-def test_the_file_is_written_once_and_what_somebody_changed_in_it_stays(
-    tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "dvc.yaml").write_text(TOP)
-    written = tmp_path / "config/dvc/cpu/dvc.yaml"
-    for _ in range(2):
-        assert run_main("write_stages.py", REPOSITORY / "config/cpu.yaml") == (0, "")
-        assert capsys.readouterr().out == "config/dvc/cpu/dvc.yaml\n"
-    written.write_text("stages: {}\n")
-    status, message = run_main("write_stages.py", REPOSITORY / "config/cpu.yaml")
-    assert (status, "config/dvc/cpu/dvc.yaml: not what dvc.yaml gives" in message) == (1, True)
-    assert written.read_text() == "stages: {}\n"
-    assert run_main("write_stages.py", REPOSITORY / "config/quick.yaml") == (0, "")
-    assert capsys.readouterr().out == "dvc.yaml\n"
+    assert drawn == [name for name in figures if name.startswith("figure")]
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [("[", "not readable as YAML"), ("scale: x", "missing key 'seeds'"), ("", "object")],
 )
-@pytest.mark.parametrize("script", ["stage.py", "write_stages.py", "adopt.py", "prune.py"])
+@pytest.mark.parametrize("script", ["stage.py", "adopt.py", "prune.py"])
 def test_a_file_that_is_no_configuration_is_one_clear_line(
     tmp_path, monkeypatch, script, text, words
 ):
@@ -88,48 +66,106 @@ def test_a_file_that_is_no_configuration_is_one_clear_line(
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.yaml"]
 
 
-def objects_of_data(folder: Path, lock: str) -> set[str]:
-    """The hashes that a lock file gives prepared data, of their list and of each file."""
-    (out,) = yaml.safe_load((folder / lock).read_text())["stages"]["fetch"]["outs"]
-    assert out["path"].startswith("data/prepared/")
-    (listed,) = folder.glob(f".dvc/cache/files/md5/*/{out['md5'][2:]}")
-    return {out["md5"], *(entry["md5"] for entry in json.loads(listed.read_text()))}
+@pytest.mark.parametrize("variable", [None, "cpu"])
+def test_a_scale_without_stages_of_its_own_is_one_clear_line(tmp_path, monkeypatch, variable):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text((REPOSITORY / "tests/tiny.yaml").read_text())
+    shutil.copy(REPOSITORY / "dvc.yaml", tmp_path)
+    if variable:
+        (tmp_path / "results/tiny").mkdir(parents=True)
+        shutil.copy(REPOSITORY / "results/cpu/dvc.yaml", tmp_path / "results/tiny")
+    status, message = run_main("adopt.py", "tiny.yaml")
+    assert status == 1
+    assert message.startswith("error: results/tiny/dvc.yaml: no stages of this scale; copy ")
 
 
-def test_prepared_data_of_another_scale_are_kept_but_never_pushed(clone, tmp_path):
+@pytest.mark.parametrize("scale", REAL)
+def test_make_repro_takes_the_file_of_the_scale(bare, scale):
+    folder = bare / f"results/{scale}"
+    (folder / "runs").mkdir(parents=True)
+    shutil.copy(REPOSITORY / f"results/{scale}/dvc.yaml", folder)
+    make = ["make", "-n", "-f", REPOSITORY / "Makefile", "ACTIVATE=true", "VENV=.no-venv"]
+    (line,) = must(bare, *make, "-o", ".no-venv/.complete", "repro", f"SCALE={scale}").splitlines()
+    command = line.removeprefix("true && ")
+    output = must(bare, *command.split(), "--dry")
+    calls = [line for line in output.splitlines() if line.startswith("> ")]
+    assert calls == [
+        f"> python scripts/stage.py config/{scale}.yaml {targets}"
+        for targets in ("partitions runs", "all")
+    ]
+
+
+@pytest.fixture
+def other(clone) -> Path:
+    """A clone with another scale as a real one is: not run yet, other data than the mini scale."""
     config = mini()
     config["scale"] = "other"
     config["datasets"]["cifar10"]["stand_in"]["seed"] = 1
     (clone / "config/other.yaml").write_text(yaml.safe_dump(config))
-    must(clone, sys.executable, "scripts/write_stages.py", "config/other.yaml")
-    must(clone, "dvc", "repro", "config/dvc/other/dvc.yaml:partition")
-    assert list(clone.glob("results/other/partitions/*.json"))
-    must(clone, "dvc", "remote", "modify", "local", "url", tmp_path / "storage")
-    must(clone, "dvc", "push")
-    must(clone, "dvc", "push", "--run-cache")
-    pushed = {path.parent.name + path.name for path in tmp_path.glob("storage/files/md5/*/*")}
-    usual = objects_of_data(clone, "dvc.lock")
-    own = objects_of_data(clone, "config/dvc/other/dvc.lock") - usual
-    assert usual <= pushed
-    assert len(own) >= 3
-    assert not own & pushed
-    assert json.loads(must(clone, "dvc", "status", "--json", "dvc.yaml")) == {}
-    assert "other" not in must(clone, "dvc", "repro", "--dry")
-    assert adopt(clone).returncode == 0
+    (clone / OTHER).parent.mkdir()
+    text = (REPOSITORY / "results/cpu/dvc.yaml").read_text()
+    (clone / OTHER).write_text(text.replace("scale: cpu", "scale: other"))
+    must(clone, "git", "add", "-A")
+    must(clone, "git", "commit", "-qm", "another scale")
+    return clone
 
 
-@pytest.mark.parametrize("scale", ["cpu", "paper"])
-def test_dvc_takes_the_file_and_would_run_its_four_stages(bare, scale):
-    must(bare, sys.executable, "scripts/write_stages.py", f"config/{scale}.yaml")
-    for folder in (
-        f"data/prepared/{scale}",
-        f"results/{scale}/partitions",
-        f"results/{scale}/runs",
-    ):
-        (bare / folder).mkdir(parents=True)
-    output = must(bare, "dvc", "repro", "--dry", f"config/dvc/{scale}/dvc.yaml")
-    calls = [line for line in output.splitlines() if line.startswith("> ")]
-    assert calls == [
-        f"> python scripts/stage.py config/{scale}.yaml {target}"
-        for target in ("prepared", "partitions", "runs", "all")
-    ]
+def adopt_other(folder: Path):
+    return adopt(folder, "other")
+
+
+def test_before_it_has_run_a_scale_hinders_nothing(other, tmp_path):
+    must(tmp_path, "git", "clone", "-q", other, "fresh")
+    fresh = tmp_path / "fresh"
+    must(fresh, "dvc", "remote", "modify", "--local", "local", "url",
+         must(other, "dvc", "remote", "list").split()[1])  # fmt: skip
+    must(fresh, "dvc", "pull")
+    assert json.loads(must(fresh, "dvc", "status", "--json", "dvc.yaml")) == {}
+    assert "other" not in must(fresh, "dvc", "repro", "--dry")
+    assert adopt(fresh).returncode == 0
+    assert json.loads(must(fresh, "dvc", "status", "--json", OTHER)).keys() == {
+        f"{OTHER}:train", f"{OTHER}:report",
+    }  # fmt: skip
+    assert "was not made by it yet; `dvc repro results/other/dvc.yaml`" in adopt_other(fresh).stderr
+
+
+def test_results_in_git_are_checked_without_data_which_are_never_pushed(other, tmp_path):
+    must(other, "dvc", "remote", "modify", "local", "url", tmp_path / "storage")
+    assert trained(must(other, "dvc", "repro", OTHER)) == 2
+    must(other, "git", "add", "-A")
+    must(other, "git", "commit", "-qm", "made")
+    must(other, "dvc", "push")
+    must(other, "dvc", "push", "--run-cache")
+    prepared = list(other.glob("data/prepared/other/*"))
+    assert prepared
+    stored = [path.read_bytes() for path in tmp_path.glob("storage/files/md5/*/*")]
+    usual = [path.read_bytes() for path in other.glob("data/prepared/mini/*")]
+    assert all(data in stored for data in usual)
+    assert not any(path.read_bytes() in stored for path in prepared)
+
+    must(tmp_path, "git", "clone", "-q", other, "fresh")
+    fresh = tmp_path / "fresh"
+    assert json.loads(must(fresh, "dvc", "status", "--json", OTHER)) == {}
+    assert trained(must(fresh, "dvc", "repro", OTHER)) == 0
+    assert not (fresh / "data").exists()
+    history = next(fresh.glob("results/other/runs/*/history.csv"))
+    before = history.read_bytes()
+    spoil(history)
+    assert json.loads(must(fresh, "dvc", "status", "--json", OTHER)) == {}
+    line = adopt_other(fresh).stderr.strip()
+    assert line.startswith("error: results/other/runs: not what results/other/dvc.lock says")
+    (fresh / "results/other/runs").rename(tmp_path / "aside")
+    must(fresh, *line.split("`")[1].split())
+    assert history.read_bytes() == before
+
+
+def test_with_its_data_prepared_a_scale_from_git_is_adopted_as_made_here(other, tmp_path):
+    must(other, "dvc", "repro", OTHER)
+    must(other, "git", "add", "-A")
+    must(other, "git", "commit", "-qm", "made")
+    must(tmp_path, "git", "clone", "-q", other, "fresh")
+    fresh = tmp_path / "fresh"
+    must(fresh, sys.executable, "scripts/stage.py", "config/other.yaml", "prepared")
+    assert adopt_other(fresh).returncode == 0
+    assert snakemake_plan(fresh, "other") == {"report_html": 1}
+    assert json.loads(must(fresh, "dvc", "status", "--json", OTHER)) == {}

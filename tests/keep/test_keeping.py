@@ -3,15 +3,17 @@
 import json
 import os
 import subprocess
+from dataclasses import asdict
 
 import pytest
 import yaml
 from conftest import REPOSITORY, run_main, write_run
 from fedper.plan.experiments import all_runs
-from fedper.provenance import CODE_SHA256
+from fedper.provenance import code_digest
 
 TINY = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())
 RUNS = list(all_runs(TINY).values())
+CODE = code_digest("mobilenet_v1")
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     folder = write_run(tmp_path / "elsewhere/any-name", RUNS[0], [(1, 2), (3, 4)])
-    change(folder, code_sha256=CODE_SHA256)
+    change(folder, code_sha256=CODE)
     return tmp_path / "elsewhere"
 
 
@@ -48,7 +50,7 @@ def test_a_right_run_is_brought_under_its_own_name_and_stays(elsewhere, tmp_path
     ("spoil", "words"),
     [
         (lambda run: change(run, code_sha256="0" * 64), "trained by code 00000000, this is"),
-        (lambda run: change(run, run={**RUNS[0].__dict__, "rounds": 3}), "is not asked for"),
+        (lambda run: change(run, run={**asdict(RUNS[0]), "rounds": 3}), "is not asked for"),
         (lambda run: (run / "timing.csv").unlink(), "timing.csv: missing; bring the whole folder"),
         (lambda run: (run / "history.csv").write_text("round,client\n1,"), "not a finished run"),
         (lambda run: (run / "run.json").write_text("{"), "not readable as JSON"),
@@ -112,7 +114,7 @@ def calls(monkeypatch):
 
 def test_a_stage_trains_again_what_other_code_made_and_only_that(elsewhere, tmp_path, calls):
     runs = tmp_path / "results/tiny/runs"
-    for run, code in ((RUNS[0], CODE_SHA256), (RUNS[1], "0" * 64)):
+    for run, code in ((RUNS[0], CODE), (RUNS[1], "0" * 64)):
         change(write_run(runs / run.name, run, [(1, 2), (3, 4)]), code_sha256=code)
     assert run_main("stage.py", "tiny.yaml", "runs")[0] == 0
     (command,) = calls

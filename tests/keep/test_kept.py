@@ -1,52 +1,40 @@
-"""Files that DVC keeps and a disk spoiled, however cache and workspace are linked."""
+"""What is said of a file that DVC keeps and a disk spoiled, and what brings it back."""
 
 import hashlib
-import os
-import shutil
+from pathlib import Path
 
 import pytest
-from fedper.keep.kept import Kept, put_aside, take_out
+from fedper.keep.kept import Kept, is_other
 
 RIGHT = hashlib.md5(b"right").hexdigest()
 
 
-@pytest.mark.parametrize("link", [shutil.copy, os.link, os.symlink])
-def test_two_files_of_one_spoiled_object_are_taken_out_with_it_and_its_bytes_stay(tmp_path, link):
-    stored = tmp_path / "cache"
-    stored.write_text("right")
-    kept = [Kept(RIGHT, stored, tmp_path / name) for name in "ab"]
-    for one in kept:
-        link(stored, one.used)
-    assert not any(one.is_stored_wrong() or one.is_used_wrong() for one in kept)
-    for path in (stored, *(one.used for one in kept)):
-        path.write_text("wrong")
-    assert all(one.is_stored_wrong() and one.is_used_wrong() for one in kept)
-    take_out(kept, tmp_path / "aside")
-    assert [path.name for path in tmp_path.iterdir()] == ["aside"]
-    assert [path.read_text() for path in (tmp_path / "aside").iterdir()] == ["wrong"]
-
-
-def test_a_right_copy_of_a_spoiled_object_stays(tmp_path):
-    one = Kept(RIGHT, tmp_path / "cache", tmp_path / "used")
-    one.stored.write_text("wrong")
-    one.used.write_text("right")
-    take_out([one], tmp_path / "aside")
-    assert one.used.read_text() == "right"
-    assert not one.stored.exists()
+@pytest.mark.parametrize(
+    ("stored", "used", "words"),
+    [
+        ("right", "wrong", "used: not what DVC wrote there; move away, then `dvc checkout` brings"),
+        ("wrong", "right", "ab/cd: not what DVC wrote there; move away, then `dvc pull`, or else"),
+        ("wrong", "wrong", "used and ab/cd: not what DVC wrote there; move away, then `dvc pull`"),
+        (None, "right", "used: not in the cache; dvc pull first. If that fails, the storage has"),
+        (None, None, "spoiled: remove files/md5/ab/cd and files/md5/ef/01.dir there, then `dvc"),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_brings_it_back(
+    tmp_path, monkeypatch, stored, used, words
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ab").mkdir()
+    one = Kept(RIGHT, Path("ab/cd"), Path("used"), Path("ef/01.dir"))
+    for path, text in ((one.stored, stored), (one.used, used)):
+        if text:
+            path.write_text(text)
+    assert words in one.remedy()
 
 
 def test_a_list_of_files_is_compared_without_its_suffix_and_a_missing_file_is_not_wrong(tmp_path):
-    one = Kept(f"{RIGHT}.dir", tmp_path / "cache", tmp_path)
-    assert not one.is_stored_wrong()
-    one.stored.write_text("right")
-    assert not one.is_stored_wrong()
-    one.stored.write_text("wrong")
-    assert one.is_stored_wrong()
-    assert not one.is_used_wrong()
-
-
-def test_two_spoiled_files_beside_each_other_are_both_kept_aside(tmp_path):
-    for name in ("one", "two"):
-        (tmp_path / name).write_text(name)
-        put_aside(tmp_path / name, tmp_path / "aside")
-    assert {path.read_text() for path in (tmp_path / "aside").iterdir()} == {"one", "two"}
+    path = tmp_path / "list"
+    assert not is_other(path, f"{RIGHT}.dir")
+    path.write_text("right")
+    assert not is_other(path, f"{RIGHT}.dir")
+    path.write_text("wrong")
+    assert is_other(path, f"{RIGHT}.dir")

@@ -1,66 +1,93 @@
-"""DVC's stages of each scale, and which runs one of them has to train again."""
+"""A stage of DVC: heal what an interrupted run left, then let Snakemake decide."""
 
 import json
-import re
+import signal
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
+import psutil
 
 from fedper.errors import InputError
-from fedper.plan.config import check_config
+from fedper.plan.config import read_config
 from fedper.plan.experiments import all_runs
-from fedper.provenance import CODE_SHA256
+from fedper.plan.yaml_files import read_yaml
+from fedper.provenance import code_digest
 
-TOP_FILE = Path("dvc.yaml")
+CODE = ("Snakefile", "scripts", "workflow", "paper")
+"""What decides a result besides the configuration."""
 
 
-SCHEMA = Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml"
+def run_stage(config: Path, targets: Sequence[str]) -> int:
+    """Make some rules (prepared, partitions, runs, all) of a scale; return Snakemake's status.
+
+    Works in the current folder.  Raises InputError for a wrong configuration, or if DVC runs this
+    where a change of the code is not seen.
+    """
+    refuse_code_that_an_experiment_does_not_see(Path.cwd())
+    # Snakemake knows that by itself only of what it made here; of what was pulled, run.json says it
+    others = runs_of_other_code(read_config(config))
+    stale = [str(about.with_name("history.csv")) for about in others]
+    force = ["--forcerun", *stale] if stale and {"runs", "all"} & set(targets) else []
+    snakemake = ["snakemake", "--cores", "all", "--configfile", str(config)]
+    if is_locked_by_nobody(Path.cwd()):
+        subprocess.run([*snakemake, "--unlock"], check=True)
+    return run_to_its_end([*snakemake, *force, "--", *targets])
 
 
-def read_config(path: Path) -> dict:
-    """Read and check a scale's configuration; raises InputError for what is wrong in it."""
+def run_to_its_end(command: list[str]) -> int:
+    """Run a command and return its status; Ctrl-C, which it gets too, does not end it from here.
+
+    Python would kill Snakemake a moment after Ctrl-C, while its jobs go on without it.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not readable as YAML: {' '.join(str(error).split())}") from error
-    check_config(config, yaml.safe_load(SCHEMA.read_text(encoding="utf-8")), source=str(path))
-    return config
+        return subprocess.run(command, check=False).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def is_locked_by_nobody(folder: Path) -> bool:
+    """Tell whether a Snakemake that was killed left its lock here."""
+    locks = folder / ".snakemake/locks"
+    if not locks.is_dir() or not any(locks.iterdir()):
+        return False
+    for process in psutil.process_iter(["name", "cmdline", "cwd"]):
+        words = process.info["cmdline"] or []
+        if process.info["cwd"] == str(folder) and any("snakemake" in word for word in words[:3]):
+            return False
+    return True
+
+
+def refuse_code_that_an_experiment_does_not_see(folder: Path) -> None:
+    """Raise InputError in the folder of ``dvc exp run --temp`` (or --queue) if code is changed.
+
+    DVC copies the last commit there, with the parameters that -S sets, but not a change of the
+    code; its result would pass for that of the changed code.
+    """
+    parts = folder.parts
+    if ".dvc" not in parts or parts[parts.index(".dvc") :][:3] != (".dvc", "tmp", "exps"):
+        return
+    workspace = Path(*parts[: parts.index(".dvc")])
+    status = ["git", "-C", str(workspace), "status", "--porcelain", "--", *CODE]
+    changed = subprocess.run(status, capture_output=True, text=True, check=True).stdout.split()
+    if changed:
+        raise InputError(
+            f"{changed[-1]}: changed and not committed, which an experiment in a temporary folder "
+            "does not see; commit it, or leave out --temp and --queue"
+        )
 
 
 def stages_file(scale: str) -> Path:
-    """Where a scale's stages stand: its own file if there is one, else that at the top."""
-    own = Path("config/dvc") / scale / "dvc.yaml"
-    return own if own.is_file() else TOP_FILE
+    """Find the dvc.yaml whose variable ``scale`` has this value: the one at the top, or its own.
 
-
-def scale_of(top: str) -> str:
-    """Name the scale whose stages ``top`` has."""
-    return re.search(r"config/(\w+)\.yaml", top)[1]
-
-
-def stages_of_scale(top: str, config: dict) -> dict:
-    """Make another scale's stages from the text of those at the top.
-
-    They run at the top too. Its partitions and runs are in git; its prepared data may be under a
-    licence, so they are never pushed.
+    Raises InputError if there is none.
     """
-    scale = config["scale"]
-    made = yaml.safe_load(top.replace(f"/{scale_of(top)}", f"/{scale}"))
-    for stage in made["stages"].values():
-        stage["wdir"] = "../../.."
-        for output in stage["outs"]:
-            ((path, flags),) = output.items()
-            if path.startswith("data/"):
-                flags["push"] = False
-            elif path.endswith(("/partitions", "/runs")):
-                flags["cache"] = False
-    made["plots"] = [
-        {name: {**plot, "y": {f"../../../{file}": column for file, column in plot["y"].items()}}}
-        for one in made["plots"]
-        for name, plot in one.items()
-        if name in config["figures"]
-    ]
-    return made
+    own = Path("results") / scale / "dvc.yaml"
+    for file in (Path("dvc.yaml"), own):
+        if file.is_file() and {"scale": scale} in read_yaml(file)["vars"]:
+            return file
+    raise InputError(f"{own}: no stages of this scale; copy results/cpu/dvc.yaml, with its name")
 
 
 def runs_of_other_code(config: dict) -> list[Path]:
@@ -69,8 +96,12 @@ def runs_of_other_code(config: dict) -> list[Path]:
     Of those that are asked for; no rule makes any other.
     """
     folder = Path("results") / config["scale"] / "runs"
-    found = [folder / name / "run.json" for name in sorted(all_runs(config))]
-    return [path for path in found if path.is_file() and code_of(path) != CODE_SHA256]
+    found = {folder / name / "run.json": run for name, run in sorted(all_runs(config).items())}
+    return [
+        about
+        for about, run in found.items()
+        if about.is_file() and code_of(about) != code_digest(run.model)
+    ]
 
 
 def code_of(about: Path) -> str | None:

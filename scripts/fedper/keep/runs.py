@@ -1,0 +1,87 @@
+"""Runs that come from another machine, and those that nobody asks for any more."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from fedper.errors import InputError
+from fedper.judge.histories import FILES_OF_A_RUN, read_clients
+from fedper.keep.stages import code_of
+from fedper.plan.experiments import all_runs, partition_file, partitions_drawn
+from fedper.provenance import code_digest
+from fedper.run import Run
+
+
+def bring(config: dict, folder: Path) -> Iterator[str | InputError]:
+    """Copy the runs in ``folder`` that are right to where the pipeline looks for them.
+
+    Yields for each what became of it, or why it is refused.  Raises InputError if there is none.
+    """
+    target = Path("results") / config["scale"] / "runs"
+    asked_for = set(all_runs(config))
+    found = sorted(about.parent for about in folder.glob("*/run.json"))
+    if not found:
+        raise InputError(f"{folder}: no run in it; name the folder that holds runs")
+    for one in found:
+        try:
+            name = check_run(one, asked_for)
+            yield f"{'brought' if copy_run(one, target / name) else 'was here'} {name}"
+        except InputError as error:
+            yield error
+
+
+def check_run(folder: Path, asked_for: set[str]) -> str:
+    """Return the name of a run.
+
+    Raises InputError if it is unfinished, other code made it, or the configuration does not ask
+    for it.
+    """
+    about = folder / "run.json"
+    run = Run.from_json(str(about))
+    if run.name not in asked_for:
+        raise InputError(f"{about}: {run.name} is not asked for; compare its settings")
+    digest, here = code_of(about) or "unknown", code_digest(run.model)
+    if digest != here:
+        raise InputError(f"{about}: trained by code {digest:.8}, this is {here:.8}; train it again")
+    for file in FILES_OF_A_RUN:
+        if not (folder / file).is_file():
+            raise InputError(f"{folder / file}: missing; bring the whole folder")
+    read_clients([folder])
+    return run.name
+
+
+def copy_run(folder: Path, target: Path) -> bool:
+    """Copy a run whole or not at all; return False if there is one already, which stays."""
+    if target.exists():
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as temporary:
+        copy = Path(temporary) / "run"
+        copy.mkdir()
+        for file in FILES_OF_A_RUN:
+            shutil.copy(folder / file, copy / file)
+        copy.rename(target)
+    return True
+
+
+def prune(config: dict, remove: bool) -> list[Path]:
+    """List what :func:`not_asked_for` finds, and remove it if told to."""
+    found = not_asked_for(config)
+    if remove:
+        for path in found:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return found
+
+
+def not_asked_for(config: dict) -> list[Path]:
+    """List folders of runs and of checkpoints, and partitions, that ``config`` does not name."""
+    results, checkpoints = (Path(top) / config["scale"] for top in ("results", "checkpoints"))
+    found = [*results.glob("runs/*"), *results.glob("partitions/*.json"), *checkpoints.glob("*")]
+    drawn = {
+        partition_file(dataset, k, seed)
+        for dataset in config["datasets"]
+        for k, seed in partitions_drawn(config, dataset)
+    }
+    asked_for = drawn | set(all_runs(config))
+    return sorted(path for path in found if path.name not in asked_for)
