@@ -5,51 +5,25 @@ import json
 import re
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
+from typing import get_args, get_origin
 
 from fedper.errors import InputError
+from fedper.method import Method, Phase, Test
 
 CHOICES = {
     "stem": ("imagenet", "cifar"),
-    "batchnorm_statistics": ("reestimated", "averaged", "own"),
+    "pixels": ("centred", "unit", "standardised"),
+    "augmentation": ("none", "flip_and_crop"),
+    "initial_personal": ("same", "independent"),
+    "optimiser_state": ("anew", "carried"),
+    "when": ("before", "after", "end"),
+    "batchnorm": ("averaged", "reestimated", "own", "test batch"),
     "precision": ("float32", "tf32", "bfloat16"),
     "layers": ("all", "base", "personal"),
     "personal": ("last", "first"),
     "base": ("full", "linear"),
 }
 """The values that a named setting can have, here and in a method; see where each is used."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """Some epochs of SGD: layers ("all", "base" or "personal" ones are trained), epochs."""
-
-    layers: str
-    epochs: int
-
-
-@dataclass(frozen=True)
-class Method:
-    """Which layers are personal, and what a client trains in a round: FedPer and its relatives.
-
-    name                    in figures and tables
-    personal                "last": counted from the output down (FedPer); "first": from the input
-                            up, so that the layers next to the output are shared (LG-FedAvg)
-    personalization_layers  K_P; 0 is FedAvg, all layers is training alone
-    base                    "full", or "linear": replaced by one linear layer
-    train                   from W_B as it arrived and W_P_j, before W_B,j is sent: FedAvg and
-                            FedPer train all layers for e epochs, FedRep first W_P_j and then W_B
-    new_base                when the new base is there: the paper's fine-tuning trains W_P_j for an
-                            epoch, and keeps that
-    before_test             before the client is tested; forgotten afterwards
-    """
-
-    name: str
-    personal: str
-    personalization_layers: int
-    base: str
-    train: tuple[Phase, ...]
-    new_base: tuple[Phase, ...]
-    before_test: tuple[Phase, ...]
 
 
 @dataclass(frozen=True)
@@ -69,9 +43,15 @@ class Run:
     rounds                      global rounds
     batch_size                  b
     learning_rate               η, constant
-    momentum                    of SGD; starts from zero in every round
+    momentum                    of SGD
     weight_decay                of SGD
-    batchnorm_statistics        see CHOICES and fedper.algorithm.evaluate
+    optimiser_state             "anew": momentum starts from zero in every round; "carried" over
+    pixels                      x in 0 … 1 as they are ("unit"), "centred" to (x - 0.5) / 0.5, or
+                                "standardised" by the training set's mean and sd
+    augmentation                "none", or "flip_and_crop": at random, with a padding of 4
+    initial_personal            the "same" W_P at all clients, or "independent" ones
+    tests                       how clients are tested: the reference, in every round, and others
+    other_tests_every           in every such round, and in the last, the others too
     evaluation_batch_size       largest batch of a forward pass without gradients
     threads                     CPU threads; a result changes in its last bits with them
     precision                   of convolutions and matrix products, see CHOICES; the weights and
@@ -94,7 +74,12 @@ class Run:
     learning_rate: float
     momentum: float
     weight_decay: float
-    batchnorm_statistics: str
+    optimiser_state: str
+    pixels: str
+    augmentation: str
+    initial_personal: str
+    tests: tuple[Test, ...]
+    other_tests_every: int
     evaluation_batch_size: int
     threads: int
     precision: str
@@ -159,12 +144,12 @@ def _build(kind: type, values: dict, source: str) -> object:
     for key in CHOICES.keys() & values.keys():
         if values[key] not in CHOICES[key]:
             raise InputError(f"{source}: {key}: '{values[key]}' is not one of {CHOICES[key]}")
-    built = {
-        key: tuple(_build(Phase, value, source) for value in values[key])
-        if expected == tuple[Phase, ...]
-        else _build(expected, values[key], source)
-        if is_dataclass(expected)
-        else values[key]
-        for key, expected in types.items()
-    }
-    return kind(**built)
+    return kind(**{key: _value(types[key], values[key], source) for key in types})
+
+
+def _value(kind: object, value: object, source: str) -> object:
+    if is_dataclass(kind):
+        return _build(kind, value, source)
+    if get_origin(kind) is tuple:
+        return tuple(_build(get_args(kind)[0], item, source) for item in value)
+    return value

@@ -1,69 +1,111 @@
-"""Test accuracy of each client, and what BatchNorm uses while it is measured.
+"""Testing clients on their own test samples, in every way that a run names.
 
 Averaging the weights of clients that have drifted apart shrinks activations, so the averaged
-running statistics fit nobody and a model that has learnt can score at chance. The setting
-``batchnorm_statistics`` therefore names what is used; the paper does not say what it used.
+running statistics fit nobody and a model that has learnt can score at chance. What BatchNorm uses
+in a test, and at which moment of a round a client is tested, therefore decide what one sees; one
+run measures several :class:`fedper.method.Test`, which need no other training:
+
+"averaged"     evaluation mode, with the running statistics that the model then has: of the base
+               the averaged ones, or what fine-tuning made of them (the authors' CIFAR)
+"reestimated"  one forward pass over the client's own training images sets all statistics (no
+               weight changes, no test image is looked at)
+"own"          the base's statistics as the client's last local training left them
+"test batch"   training mode, with the statistics of each test batch of b images (the authors'
+               FLICKR-AES); the running statistics stay
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 
-from fedper.algorithm.federated import load_layers
 from fedper.algorithm.samples import Samples
 from fedper.algorithm.sgd import autocast, batch_generator, train_phases
-from fedper.algorithm.state import Client, State
+from fedper.algorithm.state import Client
+from fedper.method import Test
 from fedper.run import Run
 
 
-@dataclass(frozen=True)
-class Score:
-    """How one client's model does on its own test samples; loss is a mean in nats."""
+class Score(NamedTuple):
+    """How one client's model does on its own test samples.
+
+    test: the Test's name.  n_correct: samples.  balanced_accuracy: mean, over the classes that
+    occur, of the share that is predicted correctly.  n_commonest: samples with the commonest
+    label, which always guessing that would get.  loss: a mean in nats.
+    """
 
     client: int
+    test: str
     n_samples: int
     n_correct: int
+    balanced_accuracy: float
+    n_commonest: int
     loss: float
 
 
-def evaluate_round(
-    model: nn.Sequential, base: State, clients: list[Client], round_: int, run: Run
-) -> list[Score]:
-    """Evaluate every client with the new base W_B and its own W_P_j on its own test samples."""
-    scored = [evaluate_client(model, base, client, round_, run) for client in clients]
-    return [
-        Score(client.number, len(client.test), int(n_correct), loss)
-        for client, (n_correct, loss) in zip(clients, torch.stack(scored).tolist(), strict=True)
-    ]
+@dataclass
+class Examiner:
+    """Tests clients in one round, in all ways that are due; called as :data:`federated.Examine`.
 
-
-def evaluate_client(
-    model: nn.Sequential, base: State, client: Client, round_: int, run: Run
-) -> Tensor:
-    """Put (W_B, W_P_j) into ``model`` and :func:`score` it; BatchNorm as its setting says:
-
-    "reestimated"  one forward pass over the client's own training images (no weight changes, no
-                   test image is looked at);
-    "averaged"     as the server averaged them with the base;
-    "own"          as the client's last local training left them.
-
-    Where the method trains before a test (FedAvg with local fine-tuning), the client does that
-    first, on its own training samples, and forgets it afterwards.
+    What it finds stays on the device until :meth:`scores`, so that nobody waits for it.
     """
-    own = client.base_statistics if run.batchnorm_statistics == "own" else {}
-    load_layers(model, base | own, client, run)
-    phases = run.method.before_test
-    with unchanged(model, weights=bool(phases)):
-        if phases:
-            generator = batch_generator(run, "evaluation batches", round_, client.number)
-            train_phases(model, client.train, phases, generator, run)
-        if run.batchnorm_statistics == "reestimated":
-            reestimate_statistics(model, client.train, run)
-        return score(model, client.test, run)
+
+    round_: int
+    run: Run
+    found: list[tuple[int, str, int, Tensor]] = field(default_factory=list)
+
+    def due(self, when: str) -> list[Test]:
+        """List the tests of this round at a moment of it; the reference is always among them."""
+        reference, *others = self.run.tests
+        last, every = self.run.rounds, self.run.other_tests_every
+        if self.round_ != last and self.round_ % every:
+            others = []
+        return [test for test in (reference, *others) if test.when == when]
+
+    def __call__(self, model: nn.Sequential, client: Client, when: str) -> None:
+        """Test ``client``, whose model is loaded; leave the model as it was."""
+        tests, phases = self.due(when), self.run.method.before_test
+        if not tests:
+            return
+        with unchanged(model, weights=bool(phases)):
+            if phases:
+                generator = batch_generator(
+                    self.run, "evaluation batches", self.round_, client.number
+                )
+                train_phases(model, client.train, phases, generator, self.run)
+            for test in tests:
+                with unchanged(model, weights=False):
+                    values = measure(model, client, test, self.run)
+                self.found.append((client.number, test.name, len(client.test), values))
+
+    def scores(self) -> list[Score]:
+        """Bring all that was found from the device, sorted by client and as the run lists tests."""
+        order = [test.name for test in self.run.tests]
+        values = torch.stack([values for *_, values in self.found]).tolist()
+        scores = [
+            Score(client, test, n, int(correct), balanced, int(commonest), loss)
+            for (client, test, n, _), (correct, balanced, commonest, loss) in zip(
+                self.found, values, strict=True
+            )
+        ]
+        return sorted(scores, key=lambda score: (score.client, order.index(score.test)))
+
+
+def measure(model: nn.Sequential, client: Client, test: Test, run: Run) -> Tensor:
+    """Set BatchNorm as ``test`` says and :func:`score` the model, which it changes."""
+    if test.batchnorm == "test batch":
+        return score(model.train(), client.test, client.test.batches(run.batch_size), run)
+    if test.batchnorm == "own":
+        own = model.state_dict()
+        for name, value in client.base_statistics.items():
+            own[name].copy_(value)
+    elif test.batchnorm == "reestimated":
+        reestimate_statistics(model, client.train, run)
+    return score(model.eval(), client.test, client.test.chunks(run.evaluation_batch_size), run)
 
 
 @torch.no_grad()
@@ -89,21 +131,25 @@ def reestimate_statistics(model: nn.Module, samples: Samples, run: Run) -> None:
 
 
 @torch.no_grad()
-def score(model: nn.Module, samples: Samples, run: Run) -> Tensor:
-    """Count correct predictions and average the cross-entropy in nats, in evaluation mode.
+def score(model: nn.Module, samples: Samples, batches: list[Tensor], run: Run) -> Tensor:
+    """Predict the samples of ``batches`` (rows, int64 [B]), in the model's present mode.
 
-    Returns both as float64 [2], still on the device, so that nobody waits for them.
+    Returns float64 [4], still on the device: n_correct, balanced_accuracy, n_commonest, loss, as of
+    a :class:`Score`.
     """
-    model.eval()
-    n_correct = torch.zeros((), dtype=torch.int64, device=samples.rows.device)
-    total_loss = torch.zeros((), device=samples.rows.device)
-    for rows in samples.chunks(run.evaluation_batch_size):
+    hits, classes, total_loss = [], [], torch.zeros((), device=samples.rows.device)
+    for rows in batches:
         images, labels = samples.split.batch(rows)
         with autocast(run, rows.device):
             outputs = model(images)
             total_loss += cross_entropy(outputs, labels, reduction="sum")
-        n_correct += (outputs.argmax(dim=1) == labels).sum()
-    return torch.stack([n_correct.double(), total_loss.double() / len(samples)])
+        hits.append(outputs.argmax(dim=1) == labels)
+        classes.append(one_hot(labels, outputs.shape[1]))
+    hit, of_class = torch.cat(hits).double(), torch.cat(classes).double()  # [n], [n, C]
+    n_of_class = of_class.sum(0)
+    recall = (hit @ of_class) / n_of_class.clamp(min=1)
+    balanced = recall.sum() / (n_of_class > 0).sum()
+    return torch.stack([hit.sum(), balanced, n_of_class.max(), total_loss.double() / len(samples)])
 
 
 @contextmanager

@@ -6,6 +6,7 @@ epochs is FedAvg and FedPer, and other lists are their relatives. BatchNorm stat
 layer (the base's are averaged with it, the personal ones stay with their client).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from torch import Tensor, nn
@@ -17,9 +18,22 @@ from fedper.algorithm.state import Client, Message, Report, State, Update
 from fedper.algorithm.weights import restore, snapshot
 from fedper.run import Run
 
+Examine = Callable[[nn.Sequential, Client, str], None]
+"""What tests a client, whose model is in the first argument, at a moment ("before", "after", "end",
+see :class:`fedper.method.Test`), and leaves model and client as they are."""
+
+
+def not_examined(model: nn.Sequential, client: Client, when: str) -> None:
+    """Test nobody."""
+
 
 def server_round(
-    model: nn.Sequential, base: State, clients: list[Client], round_: int, run: Run
+    model: nn.Sequential,
+    base: State,
+    clients: list[Client],
+    round_: int,
+    run: Run,
+    examine: Examine = not_examined,
 ) -> tuple[State, list[Report]]:
     """FEDPER-SERVER, one global round: every client trains from W_B; return the averaged W_B.
 
@@ -30,18 +44,25 @@ def server_round(
     """
     server = Server(base, clients)
     for client in clients:
-        server.receive(client_update(model, server.download, client, round_, run))
+        server.receive(client_update(model, server.download, client, round_, run, examine))
     return server.finish()
 
 
 def client_update(
-    model: nn.Sequential, download: Message, client: Client, round_: int, run: Run
+    model: nn.Sequential,
+    download: Message,
+    client: Client,
+    round_: int,
+    run: Run,
+    examine: Examine = not_examined,
 ) -> Update:
     """FEDPER-CLIENT(j): SGD over (W_B, W_P_j) jointly, or as the method has it; send only W_B."""
     load_layers(model, download.base, client, run)
     generator = batch_generator(run, "batches", round_, client.number)
-    train_loss = train_phases(model, client.train, run.method.train, generator, run)
-    return update_of(model, client, train_loss, run)
+    momentum = dict(client.momentum) if run.optimiser_state == "carried" else None
+    train_loss = train_phases(model, client.train, run.method.train, generator, run, momentum)
+    examine(model, client, "before")
+    return update_of(model, replace(client, momentum=momentum or {}), train_loss, run)
 
 
 def update_of(model: nn.Sequential, client: Client, train_loss: Tensor, run: Run) -> Update:
@@ -49,25 +70,34 @@ def update_of(model: nn.Sequential, client: Client, train_loss: Tensor, run: Run
     base, personal = split(model, run.method)
     upload = Message(snapshot(base), n_samples=len(client.train))
     statistics = {}
-    if run.batchnorm_statistics == "own":
+    if any(test.batchnorm == "own" for test in run.tests):
         statistics = {name: upload.base[name] for name, _ in base.named_buffers()}
     client = replace(client, personal=snapshot(personal), base_statistics=statistics)
     return Update(upload, client, train_loss)
 
 
 def welcome_base(
-    model: nn.Sequential, base: State, clients: list[Client], round_: int, run: Run
+    model: nn.Sequential,
+    base: State,
+    clients: list[Client],
+    round_: int,
+    run: Run,
+    examine: Examine = not_examined,
 ) -> None:
-    """Let every client train what its method trains when the new W_B is there.
+    """End a round: every client receives the new W_B, and is tested with its own W_P_j.
 
-    In the paper's fine-tuning (claim C7) that is W_P_j alone. Each client is replaced in
-    ``clients``.
+    In between it trains what its method trains when a new base is there; in the paper's fine-tuning
+    (claim C7) that is W_P_j alone, which it keeps, while the BatchNorm statistics of the frozen
+    base move, and are forgotten after the test. Each client is replaced in ``clients``.
     """
     for place, client in enumerate(clients):
         load_layers(model, base, client, run)
-        generator = batch_generator(run, "fine-tuning batches", round_, client.number)
-        train_phases(model, client.train, run.method.new_base, generator, run)
-        clients[place] = keep_personal(model, client, run)
+        if run.method.new_base:
+            examine(model, client, "after")
+            generator = batch_generator(run, "fine-tuning batches", round_, client.number)
+            train_phases(model, client.train, run.method.new_base, generator, run)
+            clients[place] = keep_personal(model, client, run)
+        examine(model, clients[place], "end")
 
 
 def keep_personal(model: nn.Sequential, client: Client, run: Run) -> Client:

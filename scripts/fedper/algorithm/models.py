@@ -6,13 +6,16 @@ classifier first, then the block below it, and so on; paper, section 3), all oth
 Weights and BatchNorm buffers belong to the block that they stand in.
 """
 
+import math
 from collections import OrderedDict
+from copy import deepcopy
 from importlib import import_module
 
+import torch
 from torch import nn
 
 from fedper.errors import InputError
-from fedper.run import Method
+from fedper.method import Method
 
 
 def build_model(name: str, n_classes: int, width: float, stem: str) -> nn.Sequential:
@@ -44,20 +47,29 @@ def with_linear_base(
 ) -> nn.Sequential:
     """Replace the whole base by one linear layer from an image's pixels (ablation of claim C9).
 
-    It gives as many numbers as the first personalization layer has input channels, as a feature
-    map of 1 x 1; so the base is one layer, and the K_P personalization layers are the same.
-    image_size: height and width in pixels.
+    It gives exactly the feature map that the personalization layers take from the base; of the
+    classifier alone, what its pooling leaves, 1 x 1. image_size: height and width in pixels.
     """
-    _, personal = split(model, method)
-    weighted = (m for m in personal.modules() if isinstance(m, nn.Conv2d | nn.Linear))
-    first = next(weighted)
-    n_channels = first.in_channels if isinstance(first, nn.Conv2d) else first.in_features
-    n_pixels = 3 * image_size[0] * image_size[1]
+    base, personal = split(model, method)
+    with torch.no_grad():
+        shape = deepcopy(base).eval()(torch.zeros(1, 3, *image_size)).shape[1:]
+    if len(personal) == 1:
+        shape = (shape[0], 1, 1)
     linear = nn.Sequential(
         OrderedDict(
             flatten=nn.Flatten(),
-            fc=nn.Linear(n_pixels, n_channels),
-            unflatten=nn.Unflatten(1, (n_channels, 1, 1)),
+            fc=nn.Linear(3 * image_size[0] * image_size[1], math.prod(shape)),
+            unflatten=nn.Unflatten(1, tuple(shape)),
         )
     )
     return nn.Sequential(OrderedDict([("linear", linear), *personal.named_children()]))
+
+
+def smallest_batch(model: nn.Sequential, image_size: tuple[int, int]) -> int:
+    """Tell how many images training takes at least: 2 if BatchNorm sees maps of 1 x 1, else 1."""
+    try:
+        with torch.no_grad():
+            deepcopy(model).train()(torch.zeros(1, 3, *image_size))
+    except ValueError:  # "Expected more than 1 value per channel when training"
+        return 2
+    return 1

@@ -1,9 +1,14 @@
 """Images on the device that trains on them, and which of them each client holds."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
+
+PADDING = 4
+"""Black pixels around an image that a random crop can reach, where images are augmented."""
 
 
 @dataclass(frozen=True)
@@ -13,8 +18,8 @@ class DeviceSplit:
     Images stay uint8 until a batch is made of them, so even the whole of CIFAR-10 takes 184 MB.
 
     images: uint8 [N, 3, H, W].
-    labels: int64 [N].  mean, sd: float32 [1, 3, 1, 1], of the training set's pixels scaled to
-    0 … 1.
+    labels: int64 [N].  mean, sd: float32 [1, 3, 1, 1]; pixels, scaled to 0 … 1, become
+    (x - mean) / sd.
     """
 
     images: Tensor
@@ -22,26 +27,64 @@ class DeviceSplit:
     mean: Tensor
     sd: Tensor
 
-    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, rows: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Gather samples: normalised images float32 [B, 3, H, W], labels int64 [B].
 
-        The images lie in memory channels last, as convolutions want them.
+        moves: int64 [B, 3], as of :func:`draw_moves`, or None for images as they are. The images
+        lie in memory channels last, as convolutions want them.
         """
-        pixels = self.images.index_select(0, rows)
+        if moves is None:
+            pixels = self.images.index_select(0, rows)
+        else:
+            pixels = moved(self.padded.index_select(0, rows), moves)
         pixels = pixels.to(torch.float32, memory_format=torch.channels_last)
         return pixels.div_(255).sub_(self.mean).div_(self.sd), self.labels.index_select(0, rows)
+
+    @cached_property
+    def padded(self) -> Tensor:
+        """The images with PADDING black pixels on each side: uint8 [N, 3, H + 8, W + 8]."""
+        return pad(self.images, [PADDING] * 4)
+
+
+def draw_moves(n: int, generator: torch.Generator) -> Tensor:
+    """Draw where n images are cropped, and which are flipped: int64 [n, 3]; down, right, flip."""
+    shifts = torch.randint(0, 2 * PADDING + 1, (n, 2), generator=generator)
+    return torch.cat([shifts, torch.randint(0, 2, (n, 1), generator=generator)], dim=1)
+
+
+def moved(padded: Tensor, moves: Tensor) -> Tensor:
+    """Crop and flip padded images (uint8 [B, 3, H + 8, W + 8]) by ``moves``: uint8 [B, 3, H, W]."""
+    n, _, height, width = padded.shape
+    down, right, flip = moves[:, :, None].unbind(1)  # int64 [B, 1]
+    rows = down + torch.arange(height - 2 * PADDING, device=moves.device)
+    columns = torch.arange(width - 2 * PADDING, device=moves.device)
+    columns = right + torch.where(flip == 1, columns.flip(0), columns)
+    images = torch.arange(n, device=moves.device)[:, None, None]
+    pixels = padded.permute(0, 2, 3, 1)[images, rows[:, :, None], columns[:, None, :]]
+    return pixels.permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples of one client: ``rows`` (int64 [n], on the same device) of a shared split."""
+    """The samples of one client: ``rows`` (int64 [n], on the same device) of a shared split.
+
+    smallest_batch: 2 where the model cannot train on a single image (BatchNorm on 1 x 1 maps).
+    """
 
     split: DeviceSplit
     rows: Tensor
+    smallest_batch: int = 1
 
     def __len__(self) -> int:
         """Count the samples: n_j of the paper."""
         return len(self.rows)
+
+    def batches(self, size: int) -> list[Tensor]:
+        """Rows of all samples in order, ``size`` at a time; what is too few joins those before."""
+        n_last = len(self) % size
+        n_whole = len(self) - (n_last if 0 < n_last < self.smallest_batch else 0)
+        *batches, last = self.rows[:n_whole].split(size) or [self.rows]
+        return [*batches, torch.cat([last, self.rows[n_whole:]])]
 
     def chunks(self, size: int) -> list[Tensor]:
         """Rows of all samples in order, in chunks of at most ``size`` that differ by one."""

@@ -2,7 +2,7 @@
 
 A client's part in a round is a list of phases (:class:`fedper.run.Phase`), each some epochs over
 its samples, in which all layers are trained, or the base's or the personal ones alone. Momentum
-starts from zero in every phase; the paper is silent on that.
+starts from zero in every phase of every round, unless the run carries it over.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,11 @@ from torch.nn.functional import cross_entropy
 from torch.optim.sgd import sgd
 
 from fedper.algorithm.models import split
-from fedper.algorithm.samples import DeviceSplit, Samples
+from fedper.algorithm.samples import DeviceSplit, Samples, draw_moves
+from fedper.algorithm.state import State
+from fedper.method import Method, Phase
 from fedper.randomness import seed_for
-from fedper.run import Method, Phase, Run
+from fedper.run import Run
 
 Momentum = dict[nn.Parameter, Tensor]
 """The parameters that are trained, and the momentum of each."""
@@ -25,11 +27,13 @@ Momentum = dict[nn.Parameter, Tensor]
 class Step(NamedTuple):
     """One step of SGD.
 
-    layers: as in a Phase.  rows: int64 [B], the batch.  is_first: of its phase.
+    layers: as in a Phase.  rows: int64 [B], the batch.  moves: int64 [B, 3], how its images are
+    augmented, or None.  is_first: of its phase.
     """
 
     layers: str
     rows: Tensor
+    moves: Tensor | None
     is_first: bool
 
 
@@ -39,17 +43,23 @@ def train_phases(
     phases: Sequence[Phase],
     generator: torch.Generator,
     run: Run,
+    carried: State | None = None,
 ) -> Tensor:
-    """Train ``model`` in place, phase after phase; return the mean loss (float64 [], in nats)."""
+    """Train ``model`` in place, phase after phase; return the mean loss (float64 [], in nats).
+
+    carried: momentum by the name of its parameter, to start from and to be left behind; None: zero.
+    """
     model.train()
     momentum: Momentum = {}
-    steps = draw_steps(samples, phases, generator, run.batch_size)
+    steps = draw_steps(samples, phases, generator, run)
     total_loss = torch.zeros((), device=samples.rows.device)
-    for layers, rows, is_first in steps:
-        if is_first:
-            momentum = zero_momentum(model, run.method, layers)
+    for step in steps:
+        if step.is_first:
+            momentum = zero_momentum(model, run.method, step.layers)
+            if carried is not None:
+                carry_over(momentum, model, carried)
             freeze_all_but(model, momentum)
-        total_loss += sgd_step(model, momentum, samples.split, rows, run)
+        total_loss += sgd_step(model, momentum, samples.split, step.rows, step.moves, run)
     model.zero_grad()
     model.requires_grad_(True)
     return total_loss.double() / sum(len(step.rows) for step in steps)
@@ -61,35 +71,44 @@ def batch_generator(run: Run, purpose: str, round_: int, client: int) -> torch.G
 
 
 def draw_steps(
-    samples: Samples, phases: Sequence[Phase], generator: torch.Generator, batch_size: int
+    samples: Samples, phases: Sequence[Phase], generator: torch.Generator, run: Run
 ) -> list[Step]:
-    """List the steps of all phases; their rows go to the device at once, phase by phase."""
-    return [
-        Step(phase.layers, rows, is_first=number == 0)
-        for phase in phases
-        for number, rows in enumerate(draw_batches(samples, phase.epochs, generator, batch_size))
-    ]
+    """List the steps of all phases; what is drawn goes to the device at once, phase by phase."""
+    steps = []
+    for phase in phases:
+        batches = draw_batches(samples, phase.epochs, generator, run.batch_size)
+        moves: list[Tensor | None] = [None] * len(batches)
+        if run.augmentation != "none":
+            drawn = draw_moves(sum(map(len, batches)), generator)
+            moves = list(_to_device_of(samples, drawn).split([len(rows) for rows in batches]))
+        steps += [
+            Step(phase.layers, rows, move, is_first=number == 0)
+            for number, (rows, move) in enumerate(zip(batches, moves, strict=True))
+        ]
+    return steps
 
 
 def draw_batches(
     samples: Samples, epochs: int, generator: torch.Generator, batch_size: int
 ) -> list[Tensor]:
     """List the rows (int64 [B]) of each step; every epoch is shuffled anew."""
-    n, sizes = len(samples), batch_sizes(len(samples), batch_size)
+    n, sizes = len(samples), batch_sizes(samples, batch_size)
     order = torch.cat([torch.randperm(n, generator=generator) for _ in range(epochs)])
-    if samples.rows.is_cuda:
-        order = order.pin_memory()
-    rows = samples.rows[order.to(samples.rows.device, non_blocking=True)]
+    rows = samples.rows[_to_device_of(samples, order)]
     return [batch for epoch in rows.split(n) for batch in epoch[: sum(sizes)].split(sizes)]
 
 
-def batch_sizes(n_samples: int, batch_size: int) -> list[int]:
-    """List the sizes of an epoch's batches.
+def _to_device_of(samples: Samples, drawn: Tensor) -> Tensor:
+    if samples.rows.is_cuda:
+        drawn = drawn.pin_memory()
+    return drawn.to(samples.rows.device, non_blocking=True)
 
-    A last batch of a single sample is left out, because BatchNorm cannot use it.
-    """
-    sizes = [min(batch_size, n_samples - first) for first in range(0, n_samples, batch_size)]
-    return [size for size in sizes if size > 1]
+
+def batch_sizes(samples: Samples, batch_size: int) -> list[int]:
+    """List the sizes of an epoch's batches; a last one that the model cannot take is left out."""
+    n = len(samples)
+    sizes = [min(batch_size, n - first) for first in range(0, n, batch_size)]
+    return [size for size in sizes if size >= samples.smallest_batch]
 
 
 def zero_momentum(model: nn.Sequential, method: Method, layers: str) -> Momentum:
@@ -99,6 +118,15 @@ def zero_momentum(model: nn.Sequential, method: Method, layers: str) -> Momentum
     return {parameter: torch.zeros_like(parameter) for parameter in chosen.parameters()}
 
 
+def carry_over(momentum: Momentum, model: nn.Module, carried: State) -> None:
+    """Start from ``carried`` momentum where there is some, and let ``carried`` follow this one."""
+    for name, parameter in model.named_parameters():
+        if parameter in momentum:
+            if name in carried:
+                momentum[parameter].copy_(carried[name])
+            carried[name] = momentum[parameter]
+
+
 def freeze_all_but(model: nn.Module, momentum: Momentum) -> None:
     """Let no other parameters require a gradient; their BatchNorm goes on as in training."""
     for parameter in model.parameters():
@@ -106,7 +134,12 @@ def freeze_all_but(model: nn.Module, momentum: Momentum) -> None:
 
 
 def sgd_step(
-    model: nn.Module, momentum: Momentum, split: DeviceSplit, rows: Tensor, run: Run
+    model: nn.Module,
+    momentum: Momentum,
+    split: DeviceSplit,
+    rows: Tensor,
+    moves: Tensor | None,
+    run: Run,
 ) -> Tensor:
     """Take one step on one batch; return its loss in nats, summed over the batch (float32 []).
 
@@ -114,7 +147,7 @@ def sgd_step(
     PyTorch's function is called instead of its class, which loads PyTorch's compiler: 0.8 s and
     160 MB a process.
     """
-    images, labels = split.batch(rows)
+    images, labels = split.batch(rows, moves)
     with autocast(run, rows.device):
         loss = cross_entropy(model(images), labels)
     model.zero_grad()

@@ -29,7 +29,8 @@ class Client:
     """One client: its data, and what never leaves it.
 
     personal: W_P_j and its BatchNorm buffers.  base_statistics: the base's BatchNorm buffers as
-    this client's last training left them, kept where evaluation uses a client's "own".
+    this client's last training left them, kept where a test uses a client's "own".  momentum: of
+    all parameters, kept where the run carries it over.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Client:
     test: Samples
     personal: State
     base_statistics: State = field(default_factory=dict)
+    momentum: State = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

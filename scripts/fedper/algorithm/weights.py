@@ -17,9 +17,10 @@ def initial_base(model: nn.Sequential, run: Run) -> State:
 
 
 def initial_personal(model: nn.Sequential, run: Run, client: int) -> State:
-    """Draw W_P_j from the seed and the client's number."""
+    """Draw W_P_j from the seed: the same for all clients, or also from the client's number."""
     _, personal = split(model, run.method)
-    initialise(personal, run.seed, "personal", client)
+    owner = (client,) if run.initial_personal == "independent" else ()
+    initialise(personal, run.seed, "personal", *owner)
     return snapshot(personal)
 
 

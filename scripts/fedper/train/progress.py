@@ -34,8 +34,9 @@ def to_tensors(progress: Progress) -> dict[str, Tensor]:
     """
     tensors = {f"base/{name}": to_nhwc(tensor) for name, tensor in progress.base.items()}
     for client in progress.clients:
-        for name, tensor in client.personal.items():
-            tensors[f"personal/{client.number}/{name}"] = to_nhwc(tensor)
+        for kind, state in (("personal", client.personal), ("momentum", client.momentum)):
+            for name, tensor in state.items():
+                tensors[f"{kind}/{client.number}/{name}"] = to_nhwc(tensor)
     rows = json.dumps({"history": progress.history, "timing": progress.timing}).encode()
     tensors["rows"] = torch.frombuffer(bytearray(rows), dtype=torch.uint8)
     return tensors
@@ -48,8 +49,9 @@ def take_up(progress: Progress, round_: int, tensors: Iterable[tuple[str, Tensor
     """
     device = progress.clients[0].train.rows.device
     progress.round, progress.base = round_, {}
-    progress.clients[:] = [replace(client, personal={}) for client in progress.clients]
+    progress.clients[:] = [replace(c, personal={}, momentum={}) for c in progress.clients]
     states = {f"personal/{client.number}": client.personal for client in progress.clients}
+    states |= {f"momentum/{client.number}": client.momentum for client in progress.clients}
     states["base"] = progress.base
     for name, tensor in tensors:
         if name == "rows":

@@ -22,8 +22,11 @@ Rows = list[dict[str, int | float]]
 HISTORY_COLUMNS = {
     "round": "global round, from 1",
     "client": "number of the client, from 0",
+    "test": "how it was tested, see fedper.algorithm.evaluate",
     "samples": "test samples of the client",
     "correct": "how many of them it predicts correctly",
+    "balanced_accuracy": "mean, over the classes among them, of the share predicted correctly",
+    "commonest": "how many of them have their commonest label: what always guessing that would get",
     "test_loss": "mean cross-entropy on them, in nats",
     "train_loss": "mean cross-entropy while training in this round, in nats",
     "bytes_up": "tensors that the client sent in this round",
@@ -33,7 +36,7 @@ HISTORY_COLUMNS = {
 TIMING_COLUMNS = {
     "round": "global round, from 1",
     "training_s": "seconds for training and aggregation, and for fine-tuning where a run has it",
-    "evaluation_s": "seconds for evaluation",
+    "evaluation_s": "seconds for all tests",
 }
 
 

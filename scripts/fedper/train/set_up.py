@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from fedper.algorithm.models import build_model, with_linear_base
+from fedper.algorithm.models import build_model, smallest_batch, with_linear_base
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client
 from fedper.algorithm.weights import initial_base, initial_personal, to_device
@@ -34,31 +34,47 @@ def set_up(
         raise InputError(
             f"personalization_layers: {depth}, but {run.model} has only {len(model)} layers"
         )
+    image_size = dataset.train.images.shape[-2:]
     if run.method.base == "linear":
-        model = with_linear_base(model, run.method, dataset.train.images.shape[-2:])
+        model = with_linear_base(model, run.method, image_size)
     # Weights are drawn on the CPU, so they are the same on every device.
     model.to(memory_format=torch.channels_last)
     base = to_device(initial_base(model, run), device)
-    train, test = (on_device(dataset, split, device) for split in (dataset.train, dataset.test))
+    train = on_device(dataset, dataset.train, run.pixels, device)
+    test = (
+        train
+        if partition.tests_are_training_images
+        else on_device(dataset, dataset.test, run.pixels, device)
+    )
+    smallest = smallest_batch(model, image_size)
     clients = [
         Client(
             number,
-            train=Samples(train, torch.tensor(samples.train, device=device)),
-            test=Samples(test, torch.tensor(samples.test, device=device)),
+            train=Samples(train, torch.tensor(samples.train, device=device), smallest),
+            test=Samples(test, torch.tensor(samples.test, device=device), smallest),
             personal=to_device(initial_personal(model, run, number), device),
         )
         for number, samples in enumerate(partition.clients)
     ]
-    if min(len(client.train) for client in clients) < 2:
-        raise InputError("a client has fewer than 2 training samples; give it more")
+    fewest = min(len(part) for client in clients for part in (client.train, client.test))
+    if fewest < smallest:
+        raise InputError(
+            f"a client has {fewest} training or test samples, fewer than the {smallest} that "
+            f"{run.model} takes at once; give it more"
+        )
     return model.to(device), Progress(base, clients)
 
 
-def on_device(dataset: Dataset, split: Split, device: torch.device) -> DeviceSplit:
-    """Put a whole split on ``device``, with the normalisation of the data set."""
+def on_device(dataset: Dataset, split: Split, pixels: str, device: torch.device) -> DeviceSplit:
+    """Put a whole split on ``device``; its pixels are shifted and scaled as the run has it."""
+    mean, sd = {
+        "centred": ([0.5] * 3, [0.5] * 3),
+        "unit": ([0.0] * 3, [1.0] * 3),
+        "standardised": (dataset.mean, dataset.sd),
+    }[pixels]
     return DeviceSplit(
         images=torch.from_numpy(split.images).to(device),
         labels=torch.from_numpy(split.labels).to(device),
-        mean=torch.tensor(dataset.mean, dtype=torch.float32, device=device).view(1, 3, 1, 1),
-        sd=torch.tensor(dataset.sd, dtype=torch.float32, device=device).view(1, 3, 1, 1),
+        mean=torch.tensor(mean, dtype=torch.float32, device=device).view(1, 3, 1, 1),
+        sd=torch.tensor(sd, dtype=torch.float32, device=device).view(1, 3, 1, 1),
     )
