@@ -26,8 +26,9 @@ from fedper.files import write_text
 from fedper.names import MODELS
 from fedper.plan.experiments import data_name, figure_runs, partition_file
 from fedper.run import Run, change
-from fedper.train.concurrent import concurrent_round, make_slots
+from fedper.train.concurrent import concurrent_round
 from fedper.train.device import describe, set_up_device
+from fedper.train.slots import make_slots
 from round_vs_loop import RUN, seconds, set_up
 
 CONFIG = Path("config/paper.yaml")

@@ -25,8 +25,9 @@ import numpy as np
 from fedper.data.dataset import Split, make_dataset, save_dataset
 from fedper.data.partition import draw_partition, write_partition
 from fedper.files import PREFIX, write_text
+from fedper.method import Phase
 from fedper.names import MODELS
-from fedper.run import Phase, Run, change
+from fedper.run import Run, change
 from round_vs_loop import RUN
 
 SCRIPT = Path(__file__).parents[1] / "scripts/train.py"

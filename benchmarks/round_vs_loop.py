@@ -31,9 +31,10 @@ from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal, to_device
 from fedper.files import write_text
+from fedper.method import Method, Phase
 from fedper.names import MODELS
 from fedper.randomness import seed_for
-from fedper.run import Method, Phase, Run, change
+from fedper.run import Run, change
 from fedper.train.device import describe, set_up_device
 from torch import nn
 from torch.nn.functional import cross_entropy

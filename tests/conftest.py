@@ -17,7 +17,8 @@ from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal
 from fedper.data.dataset import Dataset, Split, make_dataset
-from fedper.run import Method, Phase, Run, change
+from fedper.method import Method, Phase, Test
+from fedper.run import Run, change
 from torch import nn
 
 pytest_plugins = ["dvc_world"]
@@ -29,7 +30,11 @@ RUN = Run(
     stand_in=None,
     n_clients=3,
     classes_per_client=4,
-    samples={"rule": "balanced", "train_images_per_class": 20, "test_images_per_class": 20},
+    samples={
+        "rule": "balanced",
+        "images_per_class": 20,
+        "test": {"from": "official", "images_per_class": 20},
+    },
     model="resnet34",
     width=0.0625,
     stem="imagenet",
@@ -47,7 +52,12 @@ RUN = Run(
     learning_rate=0.02,
     momentum=0.9,
     weight_decay=0.0005,
-    batchnorm_statistics="reestimated",
+    optimiser_state="anew",
+    pixels="centred",
+    augmentation="none",
+    initial_personal="same",
+    tests=(Test("end", "reestimated"),),
+    other_tests_every=1,
     evaluation_batch_size=8,
     threads=1,
     precision="float32",

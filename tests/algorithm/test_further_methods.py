@@ -6,9 +6,10 @@ import pytest
 import torch
 from conftest import start
 from fedper.algorithm.federated import server_round, welcome_base
+from fedper.method import Phase
 from fedper.randomness import seed_for
-from fedper.run import Phase
-from fedper.train.concurrent import concurrent_round, concurrent_welcome, make_slots
+from fedper.train.concurrent import concurrent_round, concurrent_welcome
+from fedper.train.slots import make_slots
 from test_concurrent import in_one_split
 from torch import nn
 from torch.nn.functional import cross_entropy

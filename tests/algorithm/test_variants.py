@@ -12,9 +12,10 @@ from fedper.algorithm.federated import server_round, welcome_base
 from fedper.algorithm.models import split, with_linear_base
 from fedper.data.dataset import Split, make_dataset
 from fedper.data.partition import partition_by_client
+from fedper.method import Phase
 from fedper.names import MODELS
 from fedper.randomness import seed_for
-from fedper.run import Phase, change
+from fedper.run import change
 from fedper.train.simulate import simulate
 from torch import nn
 from torch.nn.functional import cross_entropy

@@ -14,8 +14,9 @@ from fedper.algorithm.federated import server_round
 from fedper.data.partition import draw_partition
 from fedper.errors import InputError
 from fedper.files import PREFIX
+from fedper.method import Phase
 from fedper.names import MODELS
-from fedper.run import Phase, change
+from fedper.run import change
 from fedper.train.checkpoint import kept_in
 from fedper.train.progress import Progress, take_up, to_tensors
 from fedper.train.simulate import simulate

@@ -16,9 +16,10 @@ from fedper.algorithm.federated import server_round
 from fedper.data.partition import draw_partition
 from fedper.names import MODELS
 from fedper.run import change
-from fedper.train.concurrent import concurrent_round, make_slots
+from fedper.train.concurrent import concurrent_round
 from fedper.train.device import set_up_device
 from fedper.train.simulate import simulate
+from fedper.train.slots import make_slots
 
 SIZES = (10, 6, 15, 9, 5)
 

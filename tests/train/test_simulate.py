@@ -10,7 +10,8 @@ from fedper.algorithm.evaluate import evaluate_client
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.data.partition import draw_partition
 from fedper.errors import InputError
-from fedper.run import CHOICES, Phase, change
+from fedper.method import Phase
+from fedper.run import CHOICES, change
 from fedper.train.device import set_up_device
 from fedper.train.record import HISTORY_COLUMNS, write_run
 from fedper.train.set_up import set_up

@@ -1,4 +1,4 @@
-"""The places in which clients train at the same time on a GPU; see :mod:`fedper.train.concurrent`."""
+"""The places in which clients train at once on a GPU; see :mod:`fedper.train.concurrent`."""
 
 from collections.abc import Callable
 from copy import deepcopy
