@@ -25,7 +25,7 @@ import numpy as np
 from fedper.data.dataset import Split, make_dataset, save_dataset
 from fedper.data.partition import draw_partition, write_partition
 from fedper.files import PREFIX, write_text
-from fedper.method import Phase
+from fedper.method import Phase, Test
 from fedper.names import MODELS
 from fedper.run import Run, change
 from round_vs_loop import RUN
@@ -44,7 +44,7 @@ KINDS = {
     "FedPer fine-tuned": change(SMALL, new_base=(Phase("personal", 1),)),
     "FedAvg fine-tuned": change(SMALL, personalization_layers=0, before_test=(Phase("all", 1),)),
     "FedPer linear base": change(SMALL, base="linear"),
-    "FedPer, own statistics": change(SMALL, batchnorm_statistics="own"),
+    "FedPer, own statistics": change(SMALL, tests=(Test("end", "own"),)),
 }
 """Runs of all kinds; learning rate and size are such that none diverges."""
 

@@ -24,14 +24,14 @@ from pathlib import Path
 
 import torch
 from fedper.algorithm.convolution import MatmulConv2d
-from fedper.algorithm.evaluate import evaluate_round
-from fedper.algorithm.federated import server_round
+from fedper.algorithm.evaluate import Examiner
+from fedper.algorithm.federated import server_round, welcome_base
 from fedper.algorithm.models import build_model
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal, to_device
 from fedper.files import write_text
-from fedper.method import Method, Phase
+from fedper.method import Method, Phase, Test
 from fedper.names import MODELS
 from fedper.randomness import seed_for
 from fedper.run import Run, change
@@ -44,7 +44,8 @@ RUN = Run(
     samples={}, model="mobilenet_v1", width=1.0, stem="imagenet",
     method=Method("FedPer", "last", 2, "full", (Phase("all", 4),), new_base=(), before_test=()),
     rounds=1, batch_size=128, learning_rate=0.01,
-    momentum=0.9, weight_decay=0.0, batchnorm_statistics="reestimated",
+    momentum=0.9, weight_decay=0.0, optimiser_state="anew", pixels="centred", augmentation="none",
+    initial_personal="same", tests=(Test("end", "averaged"),), other_tests_every=1,
     evaluation_batch_size=500, threads=1, precision="float32", deterministic=True, seed=0,
 )  # fmt: skip
 
@@ -146,7 +147,7 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: 
             name: lambda clients, m=loop: plain_loop(m, clients, run)
             for name, loop in loops.items()
         },
-        "evaluation": lambda clients: evaluate_round(model, base, clients, 1, run),
+        "evaluation": lambda clients: welcome_base(model, base, clients, 1, run, Examiner(1, run)),
     }
     for work in turn.values():
         work(clients[:1])  # warms up

@@ -26,8 +26,8 @@ import kill_and_resume
 import torch
 from clients import CPU, N_SLICES, in_turn
 from fedper.algorithm import federated
-from fedper.algorithm.evaluate import evaluate_round
-from fedper.algorithm.federated import client_update, server_round
+from fedper.algorithm.evaluate import Examiner
+from fedper.algorithm.federated import client_update, server_round, welcome_base
 from fedper.files import write_text
 from fedper.names import MODELS
 from fedper.run import Run, change
@@ -52,7 +52,7 @@ def measure_clients(settings: dict) -> dict:
     with tempfile.TemporaryDirectory() as folder:  # its memory counts too
         save(Path(folder), {}, Progress(base, clients))
     tested = clients[:100]
-    evaluation = seconds(lambda: evaluate_round(model, base, tested, 1, run), CPU)
+    evaluation = seconds(lambda: welcome_base(model, base, tested, 1, run, Examiner(1, run)), CPU)
     return {
         "model": run.model,
         "width": run.width,

@@ -6,18 +6,20 @@ with a personal classifier can please both; FedAvg, which has none, can please a
 
 import torch
 from fedper.algorithm.blocks import classifier, conv_norm, sequence
-from fedper.algorithm.evaluate import evaluate_round
-from fedper.algorithm.federated import server_round
+from fedper.algorithm.evaluate import Examiner
+from fedper.algorithm.federated import server_round, welcome_base
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client
 from fedper.algorithm.weights import initial_base, initial_personal
-from fedper.run import Method, Phase, Run, change
+from fedper.method import Method, Phase, Test
+from fedper.run import Run, change
 
 SETTINGS = Run(
     dataset="yours", stand_in=None, n_clients=2, classes_per_client=2, samples={}, model="yours",
     width=1.0, stem="cifar", rounds=5, batch_size=16, learning_rate=0.05, momentum=0.9,
-    weight_decay=0.0, batchnorm_statistics="reestimated", evaluation_batch_size=100, threads=1,
-    precision="float32", deterministic=True, seed=0,
+    weight_decay=0.0, optimiser_state="anew", pixels="centred", augmentation="none",
+    initial_personal="same", tests=(Test("end", "reestimated"),), other_tests_every=1,
+    evaluation_batch_size=100, threads=1, precision="float32", deterministic=True, seed=0,
     method=Method(name="FedPer", personal="last", personalization_layers=1, base="full",
                   train=(Phase("all", epochs=2),), new_base=(), before_test=()),
 )  # fmt: skip
@@ -44,9 +46,10 @@ def play(run: Run) -> list[float]:
         for j in range(run.n_clients)
     ]  # fmt: skip
     for round_ in range(1, run.rounds + 1):
-        base, _ = server_round(model, base, clients, round_, run)
-        scores = evaluate_round(model, base, clients, round_, run)
-    return [score.n_correct / score.n_samples for score in scores]
+        examiner = Examiner(round_, run)
+        base, _ = server_round(model, base, clients, round_, run, examiner)
+        welcome_base(model, base, clients, round_, run, examiner)
+    return [score.n_correct / score.n_samples for score in examiner.scores()]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from fedper.algorithm.models import build_model
+from fedper.algorithm.evaluate import Examiner, Score
+from fedper.algorithm.federated import welcome_base
+from fedper.algorithm.models import build_model, smallest_batch
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal
@@ -113,8 +115,16 @@ def _one_thread() -> None:
 
 @pytest.fixture
 def make_run() -> Callable[..., Run]:
-    """Return a function that gives a small run with some settings changed."""
-    return lambda **changes: change(RUN, **changes)
+    """Return a function that gives a small run with some settings changed.
+
+    batchnorm: of its only test, at the end of the round.
+    """
+
+    def make(batchnorm: str | None = None, **changes: object) -> Run:
+        tests = {} if batchnorm is None else {"tests": (Test("end", batchnorm),)}
+        return change(RUN, **tests, **changes)
+
+    return make
 
 
 def random_samples(n: int, seed: int, size: int = 16) -> Samples:
@@ -140,16 +150,30 @@ def start(run: Run, sizes: tuple[int, ...]) -> tuple[nn.Sequential, State, list[
     """Set up a model, the initial base, and clients with ``sizes`` training samples each."""
     model = build(run)
     base = initial_base(model, run)
+    smallest = smallest_batch(model, (16, 16))
     clients = [
         Client(
             number,
-            train=random_samples(n, seed=number),
-            test=random_samples(n + 1, seed=100 + number),
+            train=replace(random_samples(n, seed=number), smallest_batch=smallest),
+            test=replace(random_samples(n + 1, seed=100 + number), smallest_batch=smallest),
             personal=initial_personal(model, run, number),
         )
         for number, n in enumerate(sizes)
     ]
     return model, base, clients
+
+
+def evaluate_round(model, base, clients, round_, run) -> list[Score]:
+    """Test every client with the base and its own personal layers, as at the end of a round."""
+    examiner = Examiner(round_, run)
+    welcome_base(model, base, clients[:], round_, run, examiner)
+    return examiner.scores()
+
+
+def evaluate_client(model, base, client, round_, run) -> Score:
+    """Test one client, in the only way that its run names."""
+    (score,) = evaluate_round(model, base, [client], round_, run)
+    return score
 
 
 @pytest.fixture
@@ -158,9 +182,9 @@ def rows_seen(monkeypatch) -> list[int]:
     rows: list[int] = []
     batch = DeviceSplit.batch
 
-    def spy(self: DeviceSplit, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def spy(self: DeviceSplit, index: torch.Tensor, *moves) -> tuple[torch.Tensor, torch.Tensor]:
         rows.extend(index.tolist())
-        return batch(self, index)
+        return batch(self, index, *moves)
 
     monkeypatch.setattr(DeviceSplit, "batch", spy)
     return rows

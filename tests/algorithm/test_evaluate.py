@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import build, random_samples, start
-from fedper.algorithm.evaluate import evaluate_client, evaluate_round, reestimate_statistics, score
-from fedper.algorithm.federated import server_round
+from conftest import build, evaluate_client, evaluate_round, random_samples, start
+from fedper.algorithm.evaluate import Examiner, reestimate_statistics, score
+from fedper.algorithm.federated import client_update, server_round
+from fedper.algorithm.state import Message
+from fedper.method import Test
 from fedper.run import CHOICES
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
 
-STATISTICS = CHOICES["batchnorm_statistics"]
+STATISTICS = CHOICES["batchnorm"]
 
 
 def trained(run):
@@ -23,7 +25,7 @@ def trained(run):
 
 @pytest.mark.parametrize("statistics", STATISTICS)
 def test_evaluation_leaves_every_tensor_as_it_was(make_run, statistics):
-    run = make_run(batchnorm_statistics=statistics)
+    run = make_run(batchnorm=statistics)
     model, base, clients = trained(run)
     states = [base, *(c.personal for c in clients), *(c.base_statistics for c in clients)]
     copies = [{name: tensor.clone() for name, tensor in state.items()} for state in states]
@@ -55,17 +57,27 @@ def test_evaluation_restores_the_mode(make_run, training):
 def test_score_counts_and_averages_like_one_pass_over_everything(make_run):
     model = build(make_run())
     samples = random_samples(21, seed=5)
-    n_correct, loss = score(model, samples, make_run(evaluation_batch_size=8)).tolist()
+    run = make_run()
+    n_correct, balanced, n_commonest, loss = score(
+        model.eval(), samples, samples.chunks(8), run
+    ).tolist()
     images, labels = samples.split.batch(torch.arange(21))
     with torch.no_grad():
         outputs = model.eval()(images)
+    hits = (outputs.argmax(1) == labels).tolist()
+    of_class = [
+        [hit for hit, label in zip(hits, labels.tolist(), strict=True) if label == c]
+        for c in set(labels.tolist())
+    ]
+    assert balanced == pytest.approx(sum(sum(own) / len(own) for own in of_class) / len(of_class))
+    assert n_commonest == max(map(len, of_class))
     assert n_correct == (outputs.argmax(1) == labels).sum().item()
     assert loss == pytest.approx(cross_entropy(outputs, labels).item(), rel=1e-5)
 
 
 def test_each_setting_uses_the_statistics_it_names(make_run):
     """Score one client by hand with each choice of statistics; the engine must agree."""
-    model, base, clients = trained(make_run(batchnorm_statistics="own"))
+    model, base, clients = trained(make_run(batchnorm="own"))
     client = clients[1]
     by_hand = {}
     for statistics in STATISTICS:
@@ -77,11 +89,12 @@ def test_each_setting_uses_the_statistics_it_names(make_run):
             _set_statistics_from_one_batch(hand, client.train)
         images, labels = client.test.split.batch(torch.arange(len(client.test)))
         with torch.no_grad():
-            by_hand[statistics] = cross_entropy(hand.eval()(images), labels).item()
-    assert len(set(by_hand.values())) == 3
+            hand.train(statistics == "test batch")
+            by_hand[statistics] = cross_entropy(hand(images), labels).item()
+    assert len(set(by_hand.values())) == 4
     for statistics in STATISTICS:
-        run = make_run(batchnorm_statistics=statistics, evaluation_batch_size=100)
-        loss = evaluate_client(model, base, client, 1, run)[1].item()
+        run = make_run(batchnorm=statistics, evaluation_batch_size=100, batch_size=100)
+        loss = evaluate_client(model, base, client, 1, run).loss
         assert loss == pytest.approx(by_hand[statistics], rel=1e-4), statistics
 
 
@@ -131,7 +144,7 @@ def test_every_client_is_scored_with_its_own_personal_part(make_run):
     for client, other in (clients, clients[::-1]):
         foreign = replace(client, personal=other.personal)
         swapped = evaluate_client(model, base, foreign, 1, run)
-        assert evaluate_client(model, base, client, 1, run)[1].item() != swapped[1].item()
+        assert evaluate_client(model, base, client, 1, run).loss != swapped.loss
 
 
 @pytest.mark.parametrize("n", [5, 9, 21])
@@ -145,3 +158,36 @@ def test_reestimation_is_that_of_pytorch_bit_for_bit(make_run, n):
     for name, tensor in theirs.state_dict().items():
         assert torch.equal(ours.state_dict()[name], tensor), name
     assert all(m.momentum == 0.1 for m in ours.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+def test_other_tests_are_due_every_n_rounds_and_in_the_last(make_run):
+    reference, before = Test("end", "averaged"), Test("before", "averaged")
+    run = make_run(tests=(reference, before), other_tests_every=3, rounds=7)
+    due = {n: Examiner(n, run).due("before") for n in range(1, 8)}
+    assert [n for n, tests in due.items() if tests] == [3, 6, 7]
+    assert all(Examiner(n, run).due("end") == [reference] for n in range(1, 8))
+
+
+def test_before_aggregation_a_clients_own_base_is_tested(make_run):
+    """With the model as local training left it: by hand, from what the client uploads."""
+    run = make_run(tests=(Test("end", "averaged"), Test("before", "averaged")))
+    model, base, clients = start(run, sizes=(10, 6))
+    examiner = Examiner(1, run)
+    updates = [client_update(model, Message(base), client, 1, run, examiner) for client in clients]
+    for update, score_ in zip(updates, examiner.scores(), strict=True):
+        hand = build(run)
+        hand.load_state_dict({**update.upload.base, **update.client.personal})
+        images, labels = update.client.test.split.batch(update.client.test.rows)
+        with torch.no_grad():
+            outputs = hand.eval()(images)
+        assert score_.test == "before averaged"
+        assert score_.loss == pytest.approx(cross_entropy(outputs, labels).item(), rel=1e-4)
+        assert score_.n_correct == (outputs.argmax(1) == labels).sum().item()
+
+
+def test_test_batches_that_are_too_small_join_the_one_before():
+    samples = replace(random_samples(9, seed=0), smallest_batch=2)
+    assert list(map(len, samples.batches(4))) == [4, 5]
+    assert list(map(len, random_samples(9, seed=0).batches(4))) == [4, 4, 1]
+    assert list(map(len, samples.batches(3))) == [3, 3, 3]
+    assert torch.cat(samples.batches(4)).tolist() == list(range(9))

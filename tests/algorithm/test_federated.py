@@ -3,6 +3,7 @@
 import copy
 import gc
 import weakref
+from dataclasses import replace
 
 import pytest
 import torch
@@ -313,10 +314,11 @@ def test_when_a_client_trains_nothing_of_the_last_one_is_in_memory_twice(make_ru
 
 
 @settings(deadline=None)
-@given(n=st.integers(1, 200), batch_size=st.integers(1, 50))
-def test_the_sizes_of_batches_are_those_that_are_drawn(n, batch_size):
-    sizes = batch_sizes(n, batch_size)
-    drawn = draw_batches(random_samples(n, 0, size=1), 2, torch.Generator(), batch_size)
+@given(n=st.integers(1, 200), batch_size=st.integers(1, 50), smallest=st.sampled_from([1, 2]))
+def test_the_sizes_of_batches_are_those_that_are_drawn(n, batch_size, smallest):
+    samples = replace(random_samples(n, 0, size=1), smallest_batch=smallest)
+    sizes = batch_sizes(samples, batch_size)
+    drawn = draw_batches(samples, 2, torch.Generator(), batch_size)
     assert list(map(len, drawn)) == 2 * sizes
     whole, rest = divmod(n, batch_size)
-    assert sizes == ([batch_size] * whole + [rest] * (rest > 1) if batch_size > 1 else [])
+    assert sizes == [size for size in [batch_size] * whole + [rest] if size >= smallest]

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import build, random_samples, start
-from fedper.algorithm.evaluate import evaluate_round
+from conftest import build, evaluate_round, random_samples, start
 from fedper.algorithm.federated import client_update
 from fedper.algorithm.models import split
 from fedper.algorithm.sgd import train_phases

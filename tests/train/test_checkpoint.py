@@ -14,7 +14,7 @@ from fedper.algorithm.federated import server_round
 from fedper.data.partition import draw_partition
 from fedper.errors import InputError
 from fedper.files import PREFIX
-from fedper.method import Phase
+from fedper.method import Phase, Test
 from fedper.names import MODELS
 from fedper.run import change
 from fedper.train.checkpoint import kept_in
@@ -66,7 +66,10 @@ def files(folder):
         {},
         {"personalization_layers": 0},
         {"personalization_layers": MODELS["mobilenet_v1"].n_layers},
-        {"batchnorm_statistics": "own"},
+        {"tests": (Test("end", "own"),)},
+        {"optimiser_state": "carried"},
+        {"augmentation": "flip_and_crop"},
+        {"tests": (Test("end", "averaged"), Test("before", "averaged")), "other_tests_every": 3},
         {"new_base": (Phase("personal", 1),)},
         {"before_test": (Phase("all", 1),), "personalization_layers": 0},
         {"base": "linear"},

@@ -14,6 +14,7 @@ import torch
 from conftest import SMALL, start
 from fedper.algorithm.federated import server_round
 from fedper.data.partition import draw_partition
+from fedper.method import Test
 from fedper.names import MODELS
 from fedper.run import change
 from fedper.train.concurrent import concurrent_round
@@ -47,7 +48,8 @@ def test_a_round_in_slots_is_the_plain_round_bit_for_bit(make_run, n_slots, mode
     run = make_run(
         personalization_layers=k_p,
         model=model_name,
-        batchnorm_statistics="own",
+        batchnorm="own",
+        augmentation="flip_and_crop",
         width=0.25,
     )
     model, base, clients = start(run, SIZES)
@@ -125,7 +127,7 @@ def on_cuda():
 @pytest.mark.parametrize(
     "changes",
     [{}, {"model": "resnet34"}, {"personalization_layers": 0}, {"momentum": 0.0},
-     {"batchnorm_statistics": "own"}],
+     {"tests": (Test("end", "own"),)}, {"augmentation": "flip_and_crop"}],
     ids=str,
 )  # fmt: skip
 def test_cuda_graphs_give_the_history_of_the_plain_loop(small_dataset, partition, on_cuda, changes):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import SMALL, start
-from fedper.algorithm.evaluate import evaluate_client
+from fedper.algorithm.evaluate import Examiner
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.data.partition import draw_partition
 from fedper.errors import InputError
@@ -116,17 +116,17 @@ class Kernels(TorchDispatchMode):
         return function(*arguments, **(keywords or {}))
 
 
-@pytest.mark.parametrize("statistics", CHOICES["batchnorm_statistics"])
+@pytest.mark.parametrize("statistics", CHOICES["batchnorm"])
 def test_a_round_reads_no_number_from_the_device_before_its_end(make_run, statistics):
     """On a GPU each would be a wait; a device that is there counts for itself, see below."""
-    run = make_run(batchnorm_statistics=statistics, new_base=(Phase("personal", 1),))
+    run = make_run(batchnorm=statistics, new_base=(Phase("personal", 1),))
     model, base, clients = start(run, sizes=(8, 6, 10))
     with Calls() as calls, Kernels() as kernels:
-        base, _ = server_round(model, base, clients, 1, run)
-        welcome_base(model, base, clients, 1, run)
-        scored = [evaluate_client(model, base, client, 1, run) for client in clients]
+        examiner = Examiner(1, run)
+        base, _ = server_round(model, base, clients, 1, run, examiner)
+        welcome_base(model, base, clients, 1, run, examiner)
     assert (calls.n, kernels.n) == (0, 0)
-    n_correct = scored[0][:1]
+    n_correct = examiner.found[0][-1][:1]
     tensor = torch.Tensor
     for read in (tensor.item, tensor.tolist, tensor.cpu, bool, float, int):
         with Calls() as calls, Kernels() as kernels:
@@ -142,22 +142,23 @@ def test_a_round_on_cuda_does_not_wait(small_dataset, partition):
     server_round(model, base, clients, 1, run)  # libraries are loaded, and memory is there
     torch.cuda.set_sync_debug_mode("error")
     try:
-        base, reports = server_round(model, base, clients, 2, run)
-        welcome_base(model, base, clients, 2, run)
-        scored = [evaluate_client(model, base, client, 2, run) for client in clients]
+        examiner = Examiner(2, run)
+        base, reports = server_round(model, base, clients, 2, run, examiner)
+        welcome_base(model, base, clients, 2, run, examiner)
     finally:
         torch.cuda.set_sync_debug_mode("default")
-    assert len(scored) == len(reports) == run.n_clients
+    assert len(examiner.found) == len(reports) == run.n_clients
 
 
 def test_the_parts_of_a_round_are_timed_apart(small_dataset, partition, monkeypatch):
+    """A clock that strikes at every look: of 2 + 2 x (5 + 5 calls) looks, each call takes one."""
     clock = iter(range(100))
-    monkeypatch.setattr(simulation, "moment", lambda device: float(next(clock) ** 2))
+    monkeypatch.setattr(simulation, "moment", lambda device: float(next(clock)))
     _, timing = simulate(SMALL, small_dataset, partition, torch.device("cpu"), _no_line)
-    # moments 0, 1, 4 of the first round and 9, 16, 25 of the second
+    # before and end of the round, and between them 10 tests that take 1 s each, with 1 s between
     assert timing == [
-        {"round": 1, "training_s": 1.0, "evaluation_s": 3.0},
-        {"round": 2, "training_s": 7.0, "evaluation_s": 9.0},
+        {"round": 1, "training_s": 11.0, "evaluation_s": 10.0},
+        {"round": 2, "training_s": 11.0, "evaluation_s": 10.0},
     ]
 
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy
 
 from fedper.algorithm.samples import Samples
 from fedper.algorithm.sgd import autocast, batch_generator, train_phases
@@ -144,7 +144,7 @@ def score(model: nn.Module, samples: Samples, batches: list[Tensor], run: Run) -
             outputs = model(images)
             total_loss += cross_entropy(outputs, labels, reduction="sum")
         hits.append(outputs.argmax(dim=1) == labels)
-        classes.append(one_hot(labels, outputs.shape[1]))
+        classes.append(labels[:, None] == torch.arange(outputs.shape[1], device=rows.device))
     hit, of_class = torch.cat(hits).double(), torch.cat(classes).double()  # [n], [n, C]
     n_of_class = of_class.sum(0)
     recall = (hit @ of_class) / n_of_class.clamp(min=1)
