@@ -170,13 +170,21 @@ def test_no_personal_tensor_is_in_any_message(make_run, model_name):
 
 
 def test_personal_layers_differ_between_clients_and_keep_their_own_statistics(make_run):
-    run = make_run(personalization_layers=2)
+    run = make_run(personalization_layers=2, initial_personal="independent")
     model, base, clients = start(run, sizes=(8, 8))
     first, second = (client.personal for client in clients)
     assert not torch.equal(first["classifier.fc.weight"], second["classifier.fc.weight"])
     server_round(model, base, clients, 1, run)
     first, second = (client.personal for client in clients)
     assert not torch.equal(first["block16.bn1.running_mean"], second["block16.bn1.running_mean"])
+
+
+def test_all_clients_can_start_from_one_and_the_same_network_whatever_k_p_is(make_run):
+    whole = initial_base(build(make_run()), make_run(personalization_layers=0))
+    for k_p in (1, 4):
+        _, base, clients = start(make_run(personalization_layers=k_p), sizes=(8, 8))
+        for client in clients:
+            assert_equal_states({**base, **client.personal}, whole)
 
 
 def test_the_initial_base_is_the_same_for_every_k_p(make_run):

@@ -17,10 +17,13 @@ def initial_base(model: nn.Sequential, run: Run) -> State:
 
 
 def initial_personal(model: nn.Sequential, run: Run, client: int) -> State:
-    """Draw W_P_j from the seed: the same for all clients, or also from the client's number."""
+    """Draw W_P_j from the seed, and from the client's number where they are independent.
+
+    Where they are the same, the whole network starts alike at all clients, whatever K_P is.
+    """
     _, personal = split(model, run.method)
-    owner = (client,) if run.initial_personal == "independent" else ()
-    initialise(personal, run.seed, "personal", *owner)
+    owner = ("personal", client) if run.initial_personal == "independent" else ("base",)
+    initialise(personal, run.seed, *owner)
     return snapshot(personal)
 
 
