@@ -6,8 +6,7 @@ from fedper.errors import one_line_errors
 from fedper.files import write_text
 from fedper.judge.command_line import parser_of_runs, read_runs
 from fedper.report.claims_text import to_json
-from fedper.report.facts import gather_facts
-from fedper.report.metrics import gather_metrics
+from fedper.report.facts import gather_facts, gather_metrics
 
 
 @one_line_errors

@@ -1,4 +1,4 @@
-"""Reading what runs have written: the histories that tables, figures, facts and verdicts stand on."""
+"""Reading what runs have written, which tables, figures, facts and verdicts stand on."""
 
 import json
 from collections.abc import Sequence

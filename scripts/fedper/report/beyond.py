@@ -60,7 +60,10 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
 
 
 def draw_communication(rounds: pd.DataFrame, note: str) -> Figure:
-    """Draw accuracy against bytes sent; rounds: as of :func:`fedper.judge.summary.accuracy_and_traffic`."""
+    """Draw accuracy against bytes sent.
+
+    rounds: as of :func:`fedper.judge.summary.accuracy_and_traffic`.
+    """
 
     def draw(ax: Axes, rows: pd.DataFrame) -> None:
         colours = sns.color_palette("colorblind")

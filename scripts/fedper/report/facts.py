@@ -20,7 +20,8 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
     """Sum up runs for the report: headline, traffic, cost, provenance, rules of judgement.
 
     clients: as of :func:`fedper.judge.histories.read_clients`, of these folders and what is
-    missing.  A number is NaN if no run has it.  Raises InputError if a run's ``run.json`` or ``timing.csv`` cannot be read.
+    missing.  A number is NaN if no run has it.  Raises InputError if a run's ``run.json`` or
+    ``timing.csv`` cannot be read.
     """
     abouts = [read_about(folder) for folder in folders]
     names = sorted(clients["dataset"].unique(), key=dataset_order)
@@ -47,6 +48,20 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
         "n_trained": len(folders),
         "rules": {"text": RULES, "min_seeds": MIN_SEEDS, "margin": MARGIN, "level": LEVEL},
     }
+
+
+def gather_metrics(clients: pd.DataFrame) -> dict:
+    """Nest accuracy and spread of the last round by data set, model, k and method, for DVC."""
+    metrics: dict = {}
+    for _, row in final_accuracy(clients).iterrows():
+        k, k_p = row["classes_per_client"], row["personalization_layers"]
+        place = metrics.setdefault(dataset_title(row["dataset"]), {})
+        place = place.setdefault(model_title(row["model"]), {})
+        if not pd.isna(k):
+            place = place.setdefault(f"k = {k:.0f}", {})
+        method = f"FedPer, K_P = {k_p}" if row["method"] == "FedPer" else row["method"]
+        place[method] = {"accuracy": row["accuracy_mean"], "spread": row["client_sd"]}
+    return metrics
 
 
 def _headline(table: pd.DataFrame) -> list[dict]:
