@@ -30,7 +30,7 @@ LOOKS = {
 FURTHER = [
     (colour, marker, style)
     for style in ("-.", ":", "--", "-")
-    for colour, marker in zip((3, 4, 5, 6, 8, 9), "P*h<>p", strict=True)
+    for colour, marker in zip((3, 4, 5, 6, 8, 9), "Pdh<>p", strict=True)
 ]
 """The same for other methods, in the order of their names."""
 

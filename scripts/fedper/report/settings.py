@@ -108,7 +108,7 @@ def _row(entry: dict, of: str, ours: object, reference: object) -> dict:
     """Make a row; what the reference has not (ABSENT) is ours, and no deviation."""
     source = entry["source"] if isinstance(entry["source"], str) else entry["source"].get(of)
     if reference is ABSENT:
-        reference, source = ours, "ours"
+        reference, source, entry = ours, "ours", {"setting": entry["setting"]}
     return {
         "setting": entry["setting"],
         "of": title_of(of),
