@@ -131,6 +131,24 @@ def test_the_figure_of_variants_names_each_and_panels_are_data_sets(mixed):
     ]
 
 
+def test_every_further_method_has_a_look_of_its_own(tmp_path):
+    methods = ["FedAvg", "FedPer", "FedRep", "LG-FedAvg", *(f"method {n}" for n in range(16))]
+    folders = [
+        write_run(tmp_path / name, change(RUN, name=name), [(place, place)])
+        for place, name in enumerate(methods)
+    ]
+    clients = read_clients(folders).assign(accuracy=lambda frame: frame["correct"] / 20)
+    figure = draw_variants(mean_over_clients(clients), "note")
+    looks = {
+        line.get_label(): (line.get_color(), line.get_marker(), line.get_linestyle())
+        for line in figure.axes[0].lines
+    }
+    assert set(looks) == set(methods)
+    assert len(set(looks.values())) == len(methods)
+    assert looks["FedAvg"][2] == "--"
+    assert "FedPer, FedRep, LG-FedAvg" in figure.get_supxlabel().replace("\n", " ")
+
+
 def test_workers_have_no_k_in_figures_and_tables_but_are_not_lost(mixed):
     clients = read_clients(mixed[2:4])
     figure = draw_methods(mean_over_clients(clients), "note")
@@ -193,8 +211,44 @@ def test_a_stand_in_never_goes_by_the_name_of_the_data_set(tmp_path):
 def test_an_unfinished_run_is_refused_by_name(tmp_path):
     folder = write_run(tmp_path / "run", RUN, [(1, 1)])
     (folder / "run.json").write_text("{")
-    with pytest.raises(InputError, match="run: not a finished run"):
+    with pytest.raises(InputError, match=r"run/run\.json: not readable .*; train it again"):
         read_clients([folder])
+
+
+def rewrite_settings(folder, edit):
+    about = json.loads((folder / "run.json").read_text())
+    edit(about["run"])
+    (folder / "run.json").write_text(json.dumps(about))
+
+
+def test_a_history_stays_readable_when_a_run_gets_settings_or_loses_some(tmp_path):
+    folder = write_run(tmp_path / "run", RUN, [(1, 2), (3, 4)])
+    before = read_clients([folder])
+
+    def edit(settings):
+        settings.update(pixels="half", test={"images": "own"})
+        settings["method"].update(aggregation="mean")
+        for name in ("momentum", "samples", "stem", "batchnorm_statistics", "n_clients", "width"):
+            del settings[name]
+        del settings["method"]["base"]
+
+    rewrite_settings(folder, edit)
+    pd.testing.assert_frame_equal(read_clients([folder]), before)
+
+
+@pytest.mark.parametrize("name", ["rounds", "seed", "method", "learning_rate"])
+def test_a_history_without_what_tables_need_is_refused(tmp_path, name):
+    folder = write_run(tmp_path / "run", RUN, [(1, 1)])
+    rewrite_settings(folder, lambda settings: settings.pop(name))
+    with pytest.raises(InputError, match=f"run: not a finished run .'{name}'.; train it again"):
+        read_clients([folder])
+
+
+def test_settings_say_the_epochs_of_every_phase():
+    usual = describe_run(change(RUN, local_epochs=4))["settings"]
+    assert usual == "2 rounds, e = 4, b = 4, η = 0.02"
+    two = change(RUN, name="FedRep", train=(Phase("personal", 3), Phase("base", 1)))
+    assert describe_run(two)["settings"] == "2 rounds, e = 3 + 1, b = 4, η = 0.02"
 
 
 @pytest.mark.parametrize("column", ["train_loss", "test_loss"])
