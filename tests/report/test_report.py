@@ -151,6 +151,15 @@ def test_every_figure_has_a_number_of_its_own_and_a_drawer():
     assert {figure["draw"] for figure in figures.values()} == set(DRAWERS)
 
 
+def test_the_source_of_the_report_knows_no_models_figures_or_bounds():
+    source = (REPOSITORY / "paper/report.typ").read_text()
+    figures = read_yaml(REPOSITORY / "paper/figures.yaml")
+    titles = [model.title for model in names.MODELS.values()]
+    figures = [f'"{name}"' for name in figures]
+    for word in (*names.DATASETS, *names.MODELS, *titles, *figures, ".above", ".below"):
+        assert word not in source
+
+
 def test_facts_count_what_diverged(results):
     folders = sorted(results.glob("runs/*"))
     diverge(folders[0], 2)
