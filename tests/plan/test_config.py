@@ -82,11 +82,26 @@ def test_a_missing_key_fails_with_its_name(config, path):
         check_config(config, "quick.yaml")
 
 
-@pytest.mark.parametrize("path", ALL_KEYS, ids=lambda path: ".".join(map(str, path)))
+NAMES_WE_CHOOSE = [p for p in ALL_KEYS if len(p) == 2 and p[0] == "methods"]
+
+
+@pytest.mark.parametrize("path", NAMES_WE_CHOOSE, ids=lambda path: path[1])
+def test_a_method_that_figures_ask_for_under_another_name_fails_with_its_name(config, path):
+    config["methods"][f"{path[1]}x"] = config["methods"].pop(path[1])
+    with pytest.raises(InputError, match=f"figures.*methods: '{path[1]}' is not under 'methods'"):
+        check_config(config, "quick.yaml")
+
+
+FIXED_KEYS = [path for path in ALL_KEYS if path not in NAMES_WE_CHOOSE]
+
+
+@pytest.mark.parametrize("path", FIXED_KEYS, ids=lambda path: ".".join(map(str, path)))
 def test_a_misspelt_key_fails_with_its_name(config, path):
     holder = holder_of(config, path)
     holder[f"{path[-1]}x"] = holder.pop(path[-1])
-    with pytest.raises(InputError, match=rf"unknown key '{path[-1]}x'"):
+    # which keys a partition has, its rule says, so without one it is missed first
+    what = "missing key 'rule'" if path[-1] == "rule" else f"unknown key '{path[-1]}x'"
+    with pytest.raises(InputError, match=what):
         check_config(config, "quick.yaml")
 
 
