@@ -2,11 +2,11 @@
 
 import json
 
-from fedper.report.claims_text import to_json
-from fedper.judge.command_line import parser_of_runs, read_runs
 from fedper.errors import one_line_errors
-from fedper.report.facts import gather_facts, gather_metrics
 from fedper.files import write_text
+from fedper.judge.command_line import parser_of_runs, read_runs
+from fedper.report.claims_text import to_json
+from fedper.report.facts import gather_facts, gather_metrics
 
 
 @one_line_errors

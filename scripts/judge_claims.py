@@ -2,12 +2,13 @@
 
 import json
 
-from fedper.report.claims_text import to_html, to_json, to_markdown
-from fedper.judge.command_line import parser_of_runs, read_runs
 from fedper.errors import one_line_errors
 from fedper.files import write_text
+from fedper.judge.command_line import parser_of_runs, read_runs
+from fedper.judge.summary import last_round
 from fedper.judge.verdicts import judge
-from fedper.judge.histories import last_round, real_name
+from fedper.names import real_name
+from fedper.report.claims_text import to_html, to_json, to_markdown
 
 
 @one_line_errors

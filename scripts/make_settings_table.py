@@ -16,11 +16,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True, help="the configuration, as JSON")
     parser.add_argument("--reference", type=Path, required=True, help="paper/settings.yaml")
+    parser.add_argument("--figures", type=Path, required=True, help="paper/figures.yaml")
     parser.add_argument("--note", required=True, help="what data and scale this shows")
     parser.add_argument("--out", type=Path, required=True, help="path without its suffix")
     arguments = parser.parse_args()
 
-    table = table3(json.loads(arguments.config), read_yaml(arguments.reference))
+    reference, figures = read_yaml(arguments.reference), read_yaml(arguments.figures)
+    table = table3(json.loads(arguments.config), reference, figures)
     write_table(table, arguments.note, arguments.out)
 
 

@@ -1,6 +1,7 @@
 """The whole DAG on a tiny configuration, as a user runs it."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -11,10 +12,13 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from conftest import REPOSITORY
-from test_data import random_images, write_parquet
+from PIL import Image
 
 AFTER_RUNS = {
     "table": 3, "table_of_settings": 1, "claims": 1, "facts": 1, "report_pdf": 1,
@@ -176,15 +180,24 @@ def test_once_data_are_prepared_again_and_the_same_nothing_is_trained(finished):
     assert planned(snakemake(finished, "--dry-run")) == {}
 
 
+def write_images(path: Path, n: int, seed: int = 0) -> None:
+    """Write n random images of 10 classes as the files of CIFAR-10 have them."""
+    rows = []
+    for image in np.random.default_rng(seed).integers(0, 256, (n, 32, 32, 3), dtype=np.uint8):
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "PNG")
+        rows.append({"bytes": file.getvalue(), "path": ""})
+    pq.write_table(pa.table({"img": rows, "label": [n % 10 for n in range(n)]}), path)
+
+
 @pytest.fixture
 def with_files(tmp_path):
     """A copy of the repository, and a configuration with CIFAR-10 from files at hand alone."""
     copy_repository(tmp_path)
     raw = tmp_path / "data/raw/cifar10"
     raw.mkdir(parents=True)
-    images, labels = random_images(60), [n % 10 for n in range(60)]
-    write_parquet(raw / "train-0.parquet", images[:40], labels[:40])
-    write_parquet(raw / "test-0.parquet", images[40:], labels[40:])
+    write_images(raw / "train-0.parquet", 40)
+    write_images(raw / "test-0.parquet", 20, seed=1)
     config = changed()
     cifar10 = config["datasets"]["cifar10"] | {
         "stand_in": None,
@@ -203,8 +216,7 @@ def test_files_at_hand_are_checked_again_if_they_are_others_not_if_they_are_touc
     path = folder / "data/raw/cifar10/train-0.parquet"
     path.touch()
     assert planned(snakemake(folder, "data", "--dry-run", config=config)) == {}
-    images = random_images(50, seed=1)
-    write_parquet(path, images, [n % 10 for n in range(50)])
+    write_images(path, 50, seed=2)
     plan = planned(snakemake(folder, "data", "--dry-run", config=config))
     assert {"fetch", "prepare", "partition_by_class"} <= plan.keys()
 

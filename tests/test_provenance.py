@@ -67,6 +67,11 @@ def test_what_a_training_run_does_not_import_does_not_count(scripts):
     assert fresh_digest(scripts) == before
 
 
+def test_a_checkout_may_have_the_name_of_the_package(tmp_path):
+    scripts = Path(shutil.copytree(REPOSITORY / "scripts", tmp_path / "fedper/scripts"))
+    assert fresh_digest(scripts) == code_digest("resnet34")
+
+
 def test_moving_a_module_is_no_change(scripts):
     before = fresh_digest(scripts)
     (scripts / SGD).rename(scripts / "fedper/algorithm/descent.py")

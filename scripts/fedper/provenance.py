@@ -22,7 +22,8 @@ def modules_of(*files: Path) -> list[Path]:
     waiting = list(files)
     while waiting:
         file = waiting.pop()
-        scripts = next((p.parent for p in file.parents if p.name == "fedper"), file.parent)
+        package = [p for p in file.parents if p.name == "fedper" and (p / "__init__.py").exists()]
+        scripts = package[0].parent if package else file.parent
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "fedper":
                 path = scripts.joinpath(*node.module.split(".")).with_suffix(".py")

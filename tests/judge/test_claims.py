@@ -2,16 +2,18 @@
 
 import html
 import json
+import runpy
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import RUN, run_main, write_run
+from conftest import RUN, change, run_main, write_run
+from fedper import names
+from fedper.judge import claims
 from fedper.judge.claims import CLAIMS, LEVEL, MARGIN
 from fedper.judge.histories import RUN_COLUMNS
 from fedper.judge.verdicts import holm, judge
 from fedper.report.claims_text import to_markdown
-from fedper.run import N_LAYERS
 from scipy import stats
 
 BY_NAME = {claim.name: claim for claim in CLAIMS}
@@ -25,7 +27,7 @@ def rows(generator, n_seeds, effects, noise=0.02, clients=10, spread=0.05):
     noise: of a run's mean, common to its clients. spread: of clients, by method.
     """
     depths = {"FedAvg": [0], "FedPer": [1, 2, 3, 4], "local training": [15],
-              "FedPer, fine-tuned": [2], "FedPer, linear base": [2]}  # fmt: skip
+              "FedPer fine-tuned": [2], "FedPer linear base": [2]}  # fmt: skip
     frames = []
     for dataset, base in CHANCE.items():
         for k in {"cifar10": (4, 10), "cifar100": (40, 100)}.get(dataset, (np.nan,)):
@@ -57,11 +59,11 @@ def _matches(name, key):
 
 TRUE_PAPER = {
     (None, None, "FedPer"): 0.2,
-    (None, None, "FedPer, fine-tuned"): 0.2,
+    (None, None, "FedPer fine-tuned"): 0.2,
     ("cifar10", 10, "FedPer"): -0.25,
     ("cifar100", 100, "FedPer"): -0.25,
-    ("cifar100", 40, "FedPer, fine-tuned"): 0.1,
-    ("cifar100", 100, "FedPer, fine-tuned"): 0.1,
+    ("cifar100", 40, "FedPer fine-tuned"): 0.1,
+    ("cifar100", 100, "FedPer fine-tuned"): 0.1,
 }
 
 
@@ -73,14 +75,14 @@ def test_a_world_in_which_the_paper_is_right_is_found_so():
     frame = rows(
         np.random.default_rng(0), 5, TRUE_PAPER, noise=0.004,
         spread={"FedAvg": 0.2, "FedPer": 0.02, "local training": 0.05,
-                "FedPer, fine-tuned": 0.02, "FedPer, linear base": 0.02},
+                "FedPer fine-tuned": 0.02, "FedPer linear base": 0.02},
         clients=30,
     )  # fmt: skip
     assert verdicts(frame) == dict.fromkeys(BY_NAME, "reproduced")
 
 
 def test_a_world_in_which_the_paper_is_wrong_is_found_so():
-    effects = {(None, None, "FedPer"): -0.2, ("flickr_aes", None, "FedPer, fine-tuned"): -0.4}
+    effects = {(None, None, "FedPer"): -0.2, ("flickr_aes", None, "FedPer fine-tuned"): -0.4}
     found = verdicts(rows(np.random.default_rng(1), 5, effects))
     wrong = {name for name, verdict in found.items() if verdict == "not reproduced"}
     # the same at every k and the same spread: nothing to find for C2 and C6
@@ -238,7 +240,7 @@ def test_only_models_with_runs_on_both_sides_are_compared():
     more = pd.concat([frame, alone.assign(model="resnet34", accuracy=0.0)])
     (one,), (two,) = (judge(f, (BY_NAME["C5"],)) for f in (frame, more))
     assert one == two
-    assert two["comparisons"][0]["models"] == ["mobilenet_v1"]
+    assert two["comparisons"][0]["models"] == ["MobileNet-v1"]
 
 
 def test_effect_and_interval_against_numbers_by_hand():
@@ -270,10 +272,11 @@ def test_nothing_means_within_the_margin():
     claim = BY_NAME["C7"]
     _, nothing = claim.comparisons
     assert (nothing.above, nothing.below) == (-MARGIN, MARGIN)
-    effects = {("cifar100", None, "FedPer, fine-tuned"): 0.3}
+    assert nothing.claimed == "-0.02 to 0.02"
+    effects = {("cifar100", None, "FedPer fine-tuned"): 0.3}
     frame = rows(np.random.default_rng(0), 5, effects, noise=0.001, spread=0.001)
     assert judge(frame, (claim,))[0]["verdict"] == "reproduced"
-    effects[("flickr_aes", None, "FedPer, fine-tuned")] = 0.1
+    effects[("flickr_aes", None, "FedPer fine-tuned")] = 0.1
     frame = rows(np.random.default_rng(0), 5, effects, noise=0.001, spread=0.001)
     (judged,) = judge(frame, (claim,))
     assert judged["verdict"] == "not reproduced"
@@ -283,8 +286,7 @@ def test_nothing_means_within_the_margin():
 def test_the_script_writes_its_files_and_says_stand_in(tmp_path):
     folders = []
     for k_p in (0, 2):
-        run = type(RUN)(**{**RUN.__dict__, "stand_in": {"source": "digits"},
-                           "personalization_layers": k_p})  # fmt: skip
+        run = change(RUN, stand_in={"source": "digits"}, personalization_layers=k_p)
         folders.append(write_run(tmp_path / run.name, run, [(1, 2)]))
     status, message = run_main(
         "judge_claims.py", "--runs", *folders, "--note", "a note", "--out", tmp_path / "claims"
@@ -295,6 +297,9 @@ def test_the_script_writes_its_files_and_says_stand_in(tmp_path):
     assert [claim["claim"] for claim in about["claims"]] == [f"C{n}" for n in range(1, 10)]
     assert about["claims"][0]["reason"] == "1 seed"
     assert about["claims"][0]["p"] is None
+    parts = {claim["claim"]: claim["comparisons"] for claim in about["claims"]}
+    assert [(p["claimed"], p["models"]) for p in parts["C2"]] == [("> 0", []), ("< 0.02", [])]
+    assert [(p["claimed"], p["models"]) for p in parts["C1"]] == [("> 0", ["ResNet-34"])]
     for suffix in ("md", "html"):
         text = html.unescape((tmp_path / f"claims.{suffix}").read_text())
         assert "inconclusive (stand-in data)" in text
@@ -307,4 +312,16 @@ def test_the_text_shows_effects_with_their_sign():
     text = to_markdown(judge(frame), [], "note")
     assert "+0.2" in text
     assert "stand-in" not in text.split("## Rules")[0]
-    assert N_LAYERS["mobilenet_v1"] == 15  # as in ``rows``
+    assert names.MODELS["mobilenet_v1"].n_layers == 15  # as in ``rows``
+
+
+def test_a_further_data_set_does_not_become_part_of_a_claim(monkeypatch):
+    """All that is judged names its data sets: the paper's claims do not grow by themselves."""
+    added = names.DatasetRecord("SVHN", n_classes=10, clients="classes", layouts=())
+    monkeypatch.setattr(names, "DATASETS", {**names.DATASETS, "svhn": added})
+    again = runpy.run_path(claims.__file__)["CLAIMS"]
+    of = {arm.dataset for claim in again for part in claim.comparisons for _, arm in part.terms}
+    assert of == {"cifar10", "cifar100", "flickr_aes"}
+    frame = rows(np.random.default_rng(0), 5, TRUE_PAPER)
+    svhn = frame[frame["dataset"] == "cifar10"].assign(dataset="svhn", accuracy=0.0)
+    assert judge(pd.concat([frame, svhn])) == judge(frame)

@@ -1,25 +1,26 @@
 """Figures and tables against histories whose truth is known."""
 
-from dataclasses import replace
+import json
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import RUN, diverge, write_run
+from conftest import RUN, change, diverge, write_run
 from fedper.data.partition import ClientSamples, Partition, draw_partition
 from fedper.errors import InputError
-from fedper.judge.histories import (
+from fedper.judge.histories import describe_run, read_clients
+from fedper.judge.summary import (
+    accuracy_and_traffic,
     describe_faults,
-    describe_run,
+    final_accuracy,
     last_round,
     mean_over_clients,
-    read_clients,
 )
-from fedper.report.beyond import accuracy_and_traffic, draw_clients, draw_communication
+from fedper.report.beyond import draw_clients, draw_communication
 from fedper.report.curves import draw_depths, draw_methods, draw_variants
 from fedper.report.partition_map import draw_partitions, draw_ratings
 from fedper.report.style import save_figure
-from fedper.report.tables import final_accuracy
+from fedper.run import Phase
 from PIL import Image
 
 
@@ -105,12 +106,12 @@ def mixed(tmp_path):
         {"stand_in": digits},
         {"dataset": "flickr_aes", "classes_per_client": None, "personalization_layers": 0},
         {"dataset": "flickr_aes", "classes_per_client": None},
-        {"stand_in": digits, "base": "linear"},
-        {"stand_in": digits, "personal_finetune_epochs": 1},
-        {"stand_in": digits, "personalization_layers": 18},
+        {"stand_in": digits, "name": "FedPer linear base", "base": "linear"},
+        {"stand_in": digits, "name": "FedPer fine-tuned", "new_base": (Phase("personal", 1),)},
+        {"stand_in": digits, "name": "local training", "personalization_layers": 18},
     ]
     for number, changes in enumerate(settings):
-        run = replace(RUN, **changes)
+        run = change(RUN, **changes)
         folder = write_run(tmp_path / run.name, run, [(1, 2), (3 + number, 2 + number)])
         made.append(folder)
     return made
@@ -121,13 +122,31 @@ def test_the_figure_of_variants_names_each_and_panels_are_data_sets(mixed):
     figure = draw_variants(curves[curves["dataset"] != "flickr_aes"], "note")
     labels = {text.get_text() for text in figure.axes[0].get_legend().get_texts()}
     assert labels == {
-        "FedAvg", "FedPer", "FedPer, linear base", "FedPer, fine-tuned", "local training",
+        "FedAvg", "FedPer", "FedPer linear base", "FedPer fine-tuned", "local training",
     }  # fmt: skip
     both = draw_variants(curves, "note")
     assert [ax.get_title() for ax in both.axes] == [
         "(a) stand-in for CIFAR-10, ResNet-34",
         "(b) FLICKR-AES, ResNet-34",
     ]
+
+
+def test_every_further_method_has_a_look_of_its_own(tmp_path):
+    methods = ["FedAvg", "FedPer", "FedRep", "LG-FedAvg", *(f"method {n}" for n in range(16))]
+    folders = [
+        write_run(tmp_path / name, change(RUN, name=name), [(place, place)])
+        for place, name in enumerate(methods)
+    ]
+    clients = read_clients(folders).assign(accuracy=lambda frame: frame["correct"] / 20)
+    figure = draw_variants(mean_over_clients(clients), "note")
+    looks = {
+        line.get_label(): (line.get_color(), line.get_marker(), line.get_linestyle())
+        for line in figure.axes[0].lines
+    }
+    assert set(looks) == set(methods)
+    assert len(set(looks.values())) == len(methods)
+    assert looks["FedAvg"][2] == "--"
+    assert "FedPer, FedRep, LG-FedAvg" in figure.get_supxlabel().replace("\n", " ")
 
 
 def test_workers_have_no_k_in_figures_and_tables_but_are_not_lost(mixed):
@@ -184,7 +203,7 @@ def test_the_partition_figure_shows_the_counts():
 
 
 def test_a_stand_in_never_goes_by_the_name_of_the_data_set(tmp_path):
-    run = replace(RUN, stand_in={"source": "digits"})
+    run = change(RUN, stand_in={"source": "digits"})
     clients = read_clients([write_run(tmp_path / "run", run, [(1, 1)])])
     assert set(clients["dataset"]) == {"digits (stand-in for cifar10)"}
 
@@ -192,8 +211,44 @@ def test_a_stand_in_never_goes_by_the_name_of_the_data_set(tmp_path):
 def test_an_unfinished_run_is_refused_by_name(tmp_path):
     folder = write_run(tmp_path / "run", RUN, [(1, 1)])
     (folder / "run.json").write_text("{")
-    with pytest.raises(InputError, match="run: not a finished run"):
+    with pytest.raises(InputError, match=r"run/run\.json: not readable .*; train it again"):
         read_clients([folder])
+
+
+def rewrite_settings(folder, edit):
+    about = json.loads((folder / "run.json").read_text())
+    edit(about["run"])
+    (folder / "run.json").write_text(json.dumps(about))
+
+
+def test_a_history_stays_readable_when_a_run_gets_settings_or_loses_some(tmp_path):
+    folder = write_run(tmp_path / "run", RUN, [(1, 2), (3, 4)])
+    before = read_clients([folder])
+
+    def edit(settings):
+        settings.update(pixels="half", test={"images": "own"})
+        settings["method"].update(aggregation="mean")
+        for name in ("momentum", "samples", "stem", "batchnorm_statistics", "n_clients", "width"):
+            del settings[name]
+        del settings["method"]["base"]
+
+    rewrite_settings(folder, edit)
+    pd.testing.assert_frame_equal(read_clients([folder]), before)
+
+
+@pytest.mark.parametrize("name", ["rounds", "seed", "method", "learning_rate"])
+def test_a_history_without_what_tables_need_is_refused(tmp_path, name):
+    folder = write_run(tmp_path / "run", RUN, [(1, 1)])
+    rewrite_settings(folder, lambda settings: settings.pop(name))
+    with pytest.raises(InputError, match=f"run: not a finished run .'{name}'.; train it again"):
+        read_clients([folder])
+
+
+def test_settings_say_the_epochs_of_every_phase():
+    usual = describe_run(change(RUN, local_epochs=4))["settings"]
+    assert usual == "2 rounds, e = 4, b = 4, η = 0.02"
+    two = change(RUN, name="FedRep", train=(Phase("personal", 3), Phase("base", 1)))
+    assert describe_run(two)["settings"] == "2 rounds, e = 3 + 1, b = 4, η = 0.02"
 
 
 @pytest.mark.parametrize("column", ["train_loss", "test_loss"])
@@ -206,10 +261,10 @@ def test_a_diverged_run_has_no_accuracy_from_then_on_at_no_client(tmp_path, colu
 
 
 def test_faults_are_named_and_nothing_else_is(tmp_path):
-    good = write_run(tmp_path / "good", replace(RUN, seed=1), [(5, 5), (6, 6)])
+    good = write_run(tmp_path / "good", change(RUN, seed=1), [(5, 5), (6, 6)])
     bad = write_run(tmp_path / "bad", RUN, [(5, 5), (6, 6)])
     diverge(bad, 2)
-    gone = describe_run(replace(RUN, personalization_layers=0, rounds=2))
+    gone = describe_run(change(RUN, personalization_layers=0, rounds=2))
     assert describe_faults(read_clients([good])) == ""
     assert describe_faults(read_clients([good, bad], [gone])) == (
         "diverged in round 2: CIFAR-10, ResNet-34, FedPer, k = 4, K_P = 2, seed 7; "
@@ -218,14 +273,14 @@ def test_faults_are_named_and_nothing_else_is(tmp_path):
 
 
 def test_many_faults_are_counted_not_named():
-    gone = [describe_run(replace(RUN, seed=seed)) for seed in range(5)]
+    gone = [describe_run(change(RUN, seed=seed)) for seed in range(5)]
     assert describe_faults(read_clients([], gone)) == (
         "5 of 5 runs are missing or diverged, see Table 1"
     )
 
 
 def test_figures_without_any_run_are_drawn_empty():
-    gone = [describe_run(replace(RUN, personalization_layers=k_p)) for k_p in (0, 2)]
+    gone = [describe_run(change(RUN, personalization_layers=k_p)) for k_p in (0, 2)]
     clients = read_clients([], gone)
     for draw in (draw_methods, draw_depths, draw_variants):
         assert draw(mean_over_clients(clients), "note").axes
@@ -234,7 +289,7 @@ def test_figures_without_any_run_are_drawn_empty():
 
 
 def test_runs_that_cannot_be_told_apart_are_refused(tmp_path):
-    made = [write_run(tmp_path / str(n), replace(RUN, width=w), [(1, 1)])
+    made = [write_run(tmp_path / str(n), change(RUN, width=w), [(1, 1)])
             for n, w in enumerate((0.5, 1.0))]  # fmt: skip
     with pytest.raises(InputError, match="two runs cannot be told apart"):
         read_clients(made)
@@ -251,7 +306,7 @@ def test_a_history_that_ends_early_without_a_reason_is_refused(tmp_path):
 @pytest.mark.parametrize("draw", [draw_methods, draw_depths, draw_variants])
 def test_figures_of_runs_that_are_gone_say_so_and_draw_the_rest(tmp_path, draw):
     folder = write_run(tmp_path / "run", RUN, [(5, 5), (6, 6)])
-    gone = describe_run(replace(RUN, personalization_layers=0, rounds=2))
+    gone = describe_run(change(RUN, personalization_layers=0, rounds=2))
     figure = draw(mean_over_clients(read_clients([folder], [gone])), "note")
     (ax,) = figure.axes
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
@@ -263,7 +318,7 @@ def test_figures_of_runs_that_are_gone_say_so_and_draw_the_rest(tmp_path, draw):
 
 def test_the_further_figures_do_without_a_run_that_is_gone(tmp_path):
     folder = write_run(tmp_path / "run", RUN, [(5, 5), (6, 6)])
-    gone = describe_run(replace(RUN, personalization_layers=0, rounds=2))
+    gone = describe_run(change(RUN, personalization_layers=0, rounds=2))
     clients = read_clients([folder], [gone])
     dots = draw_clients(last_round(clients), "note")
     assert "no value" in [text.get_text() for text in dots.axes[0].texts]

@@ -3,23 +3,23 @@
 import copy
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import yaml
 from conftest import REPOSITORY, RUN
-from fedper.algorithm.models import MODELS
 from fedper.errors import InputError
-from fedper.plan.config import check_config
+from fedper.names import MODELS
+from fedper.plan.config import check_config, read_config
 from fedper.plan.experiments import (
-    VARIANTS,
     all_runs,
     data_name,
     describe_all,
     describe_figure,
+    describe_partition,
     figure_runs,
 )
-from fedper.run import CHOICES, N_LAYERS, Run
+from fedper.run import CHOICES, Method, Phase, Run
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 SCALES = ["quick", "cpu", "paper"]
@@ -46,9 +46,9 @@ def keys_of(config, path=()):
 
 
 ALL_KEYS = list(keys_of(read("quick")))
-# Leaving out one of several data sets, models or figures is not an error in itself.
+# Leaving out one of several data sets, models, methods or figures is not an error in itself.
 REQUIRED_KEYS = [
-    p for p in ALL_KEYS if len(p) != 2 or p[0] not in ("datasets", "models", "figures")
+    p for p in ALL_KEYS if len(p) != 2 or p[0] not in ("datasets", "models", "methods", "figures")
 ]
 
 
@@ -58,15 +58,9 @@ def holder_of(config, path):
     return config
 
 
-LINEAR_BASE = {
-    "datasets": ["cifar100"], "models": ["resnet34"], "classes_per_client": [40],
-    "personalization_layers": [2], "variants": ["linear_base"],
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("scale", SCALES)
 def test_the_committed_configurations_are_valid(scale):
-    check_config(read(scale), SCHEMA, scale)
+    check_config(read(scale), scale)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -85,68 +79,85 @@ def test_the_committed_configurations_point_nowhere_outside_the_repository(scale
 def test_a_missing_key_fails_with_its_name(config, path):
     del holder_of(config, path)[path[-1]]
     with pytest.raises(InputError, match=rf"^quick\.yaml: .*missing key '{path[-1]}'$"):
-        check_config(config, SCHEMA, "quick.yaml")
+        check_config(config, "quick.yaml")
 
 
-@pytest.mark.parametrize("path", ALL_KEYS, ids=lambda path: ".".join(map(str, path)))
+NAMES_WE_CHOOSE = [p for p in ALL_KEYS if len(p) == 2 and p[0] == "methods"]
+
+
+@pytest.mark.parametrize("path", NAMES_WE_CHOOSE, ids=lambda path: path[1])
+def test_a_method_that_figures_ask_for_under_another_name_fails_with_its_name(config, path):
+    config["methods"][f"{path[1]}x"] = config["methods"].pop(path[1])
+    with pytest.raises(InputError, match=f"figures.*methods: '{path[1]}' is not under 'methods'"):
+        check_config(config, "quick.yaml")
+
+
+FIXED_KEYS = [path for path in ALL_KEYS if path not in NAMES_WE_CHOOSE]
+
+
+@pytest.mark.parametrize("path", FIXED_KEYS, ids=lambda path: ".".join(map(str, path)))
 def test_a_misspelt_key_fails_with_its_name(config, path):
     holder = holder_of(config, path)
     holder[f"{path[-1]}x"] = holder.pop(path[-1])
-    with pytest.raises(InputError, match=rf"unknown key '{path[-1]}x'"):
-        check_config(config, SCHEMA, "quick.yaml")
+    # which keys a partition has, its rule says, so without one it is missed first
+    what = "missing key 'rule'" if path[-1] == "rule" else f"unknown key '{path[-1]}x'"
+    with pytest.raises(InputError, match=what):
+        check_config(config, "quick.yaml")
+
+
+def in_runs(figure: str, key: str, index: int = 0) -> tuple:
+    return ("figures", figure, "runs", index, key)
 
 
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (("figures", "figure2", "runs", 0, "classes_per_client"), [0], "0 is less than"),
-        (("figures", "figure2", "runs", 0, "classes_per_client"), [5], "5 is not in [4, 8, 10]"),
-        (("figures", "figure2", "runs", 0, "datasets"), ["flickr_aes"], "flickr_aes has no class"),
-        (("figures", "figure7", "runs", 0, "datasets"), ["cifar10"], "missing key 'classes_per"),
-        (("figures", "figure2", "runs", 0, "variants"), ["linear"], "'linear' is not one of"),
-        (("figures", "figure2", "runs", 0, "variants"), ["linear_base", "plain"], "leaves nothing"),
-        (
-            ("figures", "figure2", "runs", 0, "variants"),
-            ["evaluation_finetuning"],
-            "variant of Fed",
-        ),
-        (
-            ("figures", "figure4", "runs", 0, "personalization_layers"),
-            [0, 1, "all"],
-            "only figure6",
-        ),
-        (
-            ("figures", "clients", "runs", 0, "classes_per_client"),
-            [4, 8],
-            "one value of classes_per",
-        ),
-        (("figures", "figure6", "runs", 1, "personalization_layers"), [18], "18 leaves nothing"),
+        (in_runs("figure2", "classes_per_client"), [0], "0 is less than"),
+        (in_runs("figure2", "classes_per_client"), [5], "5 is not in [4, 8, 10]"),
+        (in_runs("figure2", "datasets"), ["flickr_aes"], "flickr_aes has no class"),
+        (in_runs("figure7", "datasets"), ["cifar10"], "missing key 'classes_per"),
+        (in_runs("figure2", "methods"), ["FedProx"], "'FedProx' is not under 'methods'"),
+        (in_runs("figure2", "methods"), ["FedAvg", "FedPer linear base"], "shows FedAvg, FedPer"),
+        (in_runs("figure4", "methods"), ["FedPer", "local training"], "no local training"),
+        (in_runs("figure2", "methods"), ["FedAvg"], "layers: FedAvg have their own"),
+        (in_runs("figure6", "methods", 2), ["FedPer"], "personalization_layers: FedPer needs it"),
+        (in_runs("figure2", "personalization_layers"), [1, 2], "of personalization_layers besides"),
+        (in_runs("clients", "classes_per_client"), [4, 8], "one value of classes_per_client"),
+        (in_runs("figure4", "personalization_layers"), [15], "15 leaves none of the 15 layers of"),
+        (in_runs("figure4", "personalization_layers"), [0], "0 is less than the minimum of 1"),
+        (in_runs("figure4", "personalization_layers"), ["all"], "'all' is not of type 'integer'"),
+        (in_runs("figure4", "datasets"), ["cifar11"], "'cifar11' is not under"),
+        (in_runs("figure4", "models"), ["vgg"], "'vgg' is not under 'models'"),
+        (("figures", "figure6", "runs"), [
+            {"datasets": ["cifar100"], "models": ["resnet34"], "classes_per_client": [40],
+             "methods": ["FedAvg"]},
+        ], "figures.figure6: compares with FedPer; ask for it too"),
+        (("figures", "figure9"), {"runs": []}, "figures.figure9.runs: [] should be non-empty"),
         (("figures", "figure4", "set"), {"round": 5}, "figures.figure4.set: unknown key 'round'"),
-        (("datasets", "cifar10", "partition", "classes_per_client"), [11], "11 is more than the"),
+        (("methods", "FedPer", "personal"), "middle", "'middle' is not one of ['last', 'first']"),
+        (("methods", "FedPer", "personalization_layers"), "most", "'most' is not one of ['figure'"),
+        (("methods", "FedPer", "personalization_layers"), -1, "-1 is less than the minimum of 0"),
+        (("methods", "FedPer", "base"), "none", "'none' is not one of ['full', 'linear']"),
+        (("methods", "FedPer", "train"), [], "methods.FedPer.train: [] should be non-empty"),
+        (("methods", "FedPer", "train", 0, "layers"), "head", "'head' is not one of ['all'"),
+        (("methods", "FedPer", "train", 0, "epochs"), 0, "0 is less than the minimum of 1"),
+        (("methods", "FedPer", "train", 0, "epochs"), "some", "'local' was expected"),
+        (("datasets", "cifar10", "partition", "classes_per_client"), [11], "11 is not in 1 … 10"),
+        (("datasets", "cifar10", "partition", "rule"), "workers", "datasets.cifar10: "),
+        (("datasets", "cifar10"), read("quick")["datasets"]["flickr_aes"],
+         "cifar10.partition.rule: 'workers', but cifar10 has classes"),
+        (("datasets", "flickr_aes", "partition", "rule"), "balanced", "datasets.flickr_aes: "),
         (("datasets", "cifar10", "sources"), [{"from": "ftp"}], "'ftp' is not one of ['files'"),
         (("datasets", "cifar10", "sources"), [{"from": "files"}], "'files' needs a folder"),
         (("datasets", "cifar10", "sources"), [{"from": "files", "folder": "/x"}], "'/x' does not"),
         (("datasets", "cifar10", "sources"), [{"from": "files", "folder": "a/../b"}], "does not"),
-        (
-            ("datasets", "cifar10", "stand_in"),
-            None,
-            "cifar10.sources: empty, and there is no stand",
-        ),
+        (("datasets", "cifar10", "stand_in"), None, "cifar10.sources: empty, and there is"),
         (("datasets", "flickr_aes", "resize_filter"), "area", "'area' is not one of"),
         (("datasets", "flickr_aes", "partition", "min_ratings"), 300, "more than max_ratings"),
         (("datasets", "flickr_aes", "partition", "min_ratings_per_score"), 1, "1 is less than"),
         (("datasets", "flickr_aes", "partition", "min_ratings"), 20, "fewer than 5 images"),
         (("datasets", "flickr_aes", "stand_in", "fewest_ratings"), 999, "more than most_ratings"),
-        (("datasets", "cifar10", "n_clients"), 3, "3 clients x 4 classes is not a multiple of 10"),
-        (
-            ("figures", "figure4", "runs", 0, "personalization_layers"),
-            [16],
-            "16 is more than the 15 layers of mobilenet_v1",
-        ),
-        (("figures", "figure4", "runs", 0, "personalization_layers"), [-1], "-1 is less than"),
-        (("figures", "figure4", "runs", 0, "personalization_layers"), ["most"], "'all' was exp"),
-        (("figures", "figure4", "runs", 0, "datasets"), ["cifar11"], "'cifar11' is not under"),
-        (("figures", "figure4", "runs", 0, "models"), ["vgg"], "'vgg' is not under 'models'"),
+        (("datasets", "cifar10", "n_clients"), 3, "3 clients x 4 classes cannot be"),
         (("optimiser", "momentum"), 1, "optimiser.momentum"),
         (("optimiser", "momentum"), "0.9", "optimiser.momentum: '0.9' is not of type 'number'"),
         (("evaluation", "batchnorm_statistics"), "batch", "'batch' is not one of"),
@@ -155,16 +166,17 @@ def test_a_misspelt_key_fails_with_its_name(config, path):
         (("datasets", "cifar10", "rounds"), 0, "datasets.cifar10.rounds"),
         (("datasets", "cifar10", "rounds"), 10.0, "10.0 is not of type 'integer'"),
         (("datasets", "cifar10", "learning_rate"), float("nan"), "nan is not of type 'number'"),
-        (("datasets", "cifar10", "n_classes"), 20, "datasets.cifar10.n_classes: 10 was expected"),
         (("seeds",), [True], "True is not of type 'integer'"),
         (("evaluation", "batch_size"), 2, "evaluation.batch_size: 2 is less than"),
         (("datasets", "cifar10", "stand_in", "source"), "letters", "stand_in.source"),
+        (("datasets", "cifar10", "stand_in"), read("quick")["datasets"]["cifar100"]["stand_in"],
+         "'digit_pairs' cannot stand in for cifar10; what can is digits"),
     ],
-)
+)  # fmt: skip
 def test_wrong_values_fail_with_key_and_reason(config, path, value, message):
     holder_of(config, path)[path[-1]] = value
     with pytest.raises(InputError) as error:
-        check_config(config, SCHEMA, "quick.yaml")
+        check_config(config, "quick.yaml")
     assert message in str(error.value)
     assert str(error.value).startswith("quick.yaml: ")
     assert "\n" not in str(error.value)
@@ -184,14 +196,15 @@ def test_runs_are_all_combinations_and_shared_ones_are_trained_once():
         for model in MODELS for k_p in range(5) for seed in (0, 1)
     }  # fmt: skip
     runs = list(all_runs(config).values())
-    plain = [r for r in runs if r.method in ("FedAvg", "FedPer")]
+    plain = [r for r in runs if r.method.name in ("FedAvg", "FedPer")]
     found = [
-        (r.dataset, r.model, r.classes_per_client, r.personalization_layers, r.seed) for r in plain
+        (r.dataset, r.model, r.classes_per_client, r.method.personalization_layers, r.seed)
+        for r in plain
     ]
     assert len(found) == len(expected)
     assert set(found) == expected
-    others = {(r.dataset, r.method) for r in runs if r not in plain}
-    variants = ("FedPer, fine-tuned", "FedPer, linear base", "FedAvg, fine-tuned", "local training")
+    others = {(r.dataset, r.method.name) for r in runs if r not in plain}
+    variants = ("FedPer fine-tuned", "FedPer linear base", "FedAvg fine-tuned", "local training")
     assert others == {(d, method) for d in ("cifar100", "flickr_aes") for method in variants}
     assert len(figure_runs(config, "figure2")) == 24
     assert len(figure_runs(config, "figure4")) == 20
@@ -213,22 +226,131 @@ def test_a_setting_of_one_figure_makes_runs_of_its_own(config):
     assert {run.rounds for run in new} == {3}
     # figure 2 still needs its own runs at k = 4; those of K_P = 1, 3 and 4 nobody asks for now
     gone = [run for name, run in before.items() if name not in after]
-    assert {run.personalization_layers for run in gone} == {1, 3, 4}
+    assert {run.method.personalization_layers for run in gone} == {1, 3, 4}
 
 
-def test_the_schema_names_the_variants_that_the_code_has():
-    grid = SCHEMA["$defs"]["figure"]["properties"]["runs"]["items"]["properties"]
-    assert grid["variants"]["items"]["enum"] == list(VARIANTS)
+JOINT = (Phase("all", 2),)  # e of the quick scale
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("FedAvg", Method("FedAvg", "last", 0, "full", JOINT, (), ())),
+        ("FedPer", Method("FedPer", "last", 3, "full", JOINT, (), ())),
+        ("local training", Method("local training", "last", 15, "full", JOINT, (), ())),
+        (
+            "FedPer fine-tuned",
+            Method("FedPer fine-tuned", "last", 3, "full", JOINT, (Phase("personal", 1),), ()),
+        ),
+        (
+            "FedAvg fine-tuned",
+            Method("FedAvg fine-tuned", "last", 0, "full", JOINT, (), (Phase("all", 1),)),
+        ),
+        ("FedPer linear base", Method("FedPer linear base", "last", 3, "linear", JOINT, (), ())),
+    ],
+)
+def test_a_method_is_what_the_configuration_says_with_its_own_layers_or_the_figures(
+    config, name, expected
+):
+    free = config["methods"][name]["personalization_layers"] == "figure"
+    config["figures"] = {"figure6": {"runs": [
+        {"datasets": ["flickr_aes"], "models": ["mobilenet_v1"], "methods": ["FedPer"],
+         "personalization_layers": [3]},
+        {"datasets": ["flickr_aes"], "models": ["mobilenet_v1"], "methods": [name],
+         **({"personalization_layers": [3]} if free else {})},
+    ]}}  # fmt: skip
+    check_config(config, "quick.yaml")
+    found = {run.method.name: run.method for run in figure_runs(config, "figure6")}
+    assert found[name] == expected
+
+
+def test_fedrep_and_lg_fedavg_are_a_few_lines_of_configuration(config):
+    config["methods"] |= yaml.safe_load(
+        """
+        FedRep:
+          personal: last
+          personalization_layers: figure
+          base: full
+          train: [{layers: personal, epochs: 10}, {layers: base, epochs: local}]
+          new_base: []
+          before_test: []
+        LG-FedAvg:
+          personal: first
+          personalization_layers: 13
+          base: full
+          train: [{layers: all, epochs: local}]
+          new_base: []
+          before_test: []
+        """
+    )
+    methods = ["FedAvg", "FedPer", "FedRep", "LG-FedAvg"]
+    grid = {**config["figures"]["figure2"]["runs"][0], "classes_per_client": [4]}
+    config["figures"]["further_methods"] = {"runs": [{**grid, "methods": methods}]}
+    check_config(config, "quick.yaml")
+    found = {run.method.name: run.method for run in figure_runs(config, "further_methods")}
+    alternately = (Phase("personal", 10), Phase("base", 2))
+    assert found["FedRep"] == Method("FedRep", "last", 2, "full", alternately, (), ())
+    assert found["LG-FedAvg"] == Method("LG-FedAvg", "first", 13, "full", JOINT, (), ())
+    config["figures"]["figure2"]["runs"][0]["methods"] = methods
+    with pytest.raises(InputError, match="figure2: shows FedAvg, FedPer, no FedRep"):
+        check_config(config, "quick.yaml")
+
+
+def test_methods_of_the_committed_configurations_are_the_same():
+    """So that a name means one thing in all results."""
+    paper, *others = (read(scale)["methods"] for scale in ("paper", "cpu", "quick"))
+    assert all(methods == paper for methods in others)
+    tiny = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())["methods"]
+    assert {name: tiny[name] for name in paper} == paper
+
+
+def test_what_is_in_no_record_says_which_file_needs_one(config):
+    for section, file in (("datasets", "names.py"), ("models", "names.py"), ("figures", "figures")):
+        changed = copy.deepcopy(config)
+        changed[section]["new"] = next(iter(changed[section].values()))
+        with pytest.raises(InputError, match=rf"quick: {section}: unknown key 'new'; .*{file}"):
+            check_config(changed, "quick")
+
+
+def test_a_configuration_is_read_and_checked(tmp_path):
+    path = tmp_path / "quick.yaml"
+    path.write_text((REPOSITORY / "config/quick.yaml").read_text().replace("seeds: [0]", "seed: 0"))
+    assert read_config(REPOSITORY / "config/quick.yaml") == read("quick")
+    with pytest.raises(InputError, match=r"quick\.yaml: unknown key 'seed'"):
+        read_config(path)
+
+
+OTHER = {
+    "stand_in": {"source": "digits"},
+    "samples": {"rule": "balanced"},
+    "deterministic": False,
+    "method": Method("FedPer", "first", 2, "full", (Phase("all", 2),), (), ()),
+}
 
 
 @pytest.mark.parametrize("setting", asdict(RUN))
-def test_every_setting_is_in_the_name_of_the_run(setting, make_run):
+def test_every_setting_is_in_the_name_of_the_run(setting):
     value = getattr(RUN, setting)
-    if value is None or isinstance(value, dict):
-        changed = {"seed": 1}
-    else:
-        changed = f"{value}x" if isinstance(value, str) else value + 1
-    assert make_run(**{setting: changed}).name != RUN.name
+    if setting not in OTHER:
+        value = f"{value}x" if isinstance(value, str) else value + 1
+    assert replace(RUN, **{setting: OTHER.get(setting, value)}).name != RUN.name
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("name", "other"),
+        ("personal", "first"),
+        ("personalization_layers", 3),
+        ("base", "linear"),
+        ("train", (Phase("all", 3),)),
+        ("train", (Phase("base", 2),)),
+        ("new_base", (Phase("personal", 1),)),
+        ("before_test", (Phase("all", 1),)),
+    ],
+)
+def test_every_part_of_a_method_is_in_the_name_of_the_run(key, value, make_run):
+    assert make_run(**{key: value}).name != RUN.name
 
 
 def test_a_run_survives_json_and_a_run_json_file(tmp_path):
@@ -242,9 +364,12 @@ def test_a_run_survives_json_and_a_run_json_file(tmp_path):
     [
         (lambda d: d.pop("momentum"), "key 'momentum' is missing"),
         (lambda d: d.update(momentun=0.9), "key 'momentun' is unknown"),
-        (lambda d: d.update(model="vgg"), "model: 'vgg' is not one of"),
         (lambda d: d.update(stem="cifra"), "stem: 'cifra' is not one of"),
-        (lambda d: d.update(base="none"), "base: 'none' is not one of"),
+        (lambda d: d["method"].update(base="none"), "base: 'none' is not one of"),
+        (lambda d: d["method"].update(personal="middle"), "personal: 'middle' is not one of"),
+        (lambda d: d["method"].pop("train"), "key 'train' is missing"),
+        (lambda d: d["method"]["train"][0].update(layers="head"), "layers: 'head' is not one of"),
+        (lambda d: d.update(method="FedPer"), "'FedPer' where the settings of a Method belong"),
         (lambda d: d.update(batchnorm_statistics="batch"), "batchnorm_statistics: 'batch'"),
     ],
 )
@@ -265,8 +390,13 @@ def test_the_schema_names_the_choices_that_the_code_has():
     evaluation = SCHEMA["properties"]["evaluation"]["properties"]
     assert evaluation["batchnorm_statistics"]["enum"] == list(CHOICES["batchnorm_statistics"])
     assert SCHEMA["$defs"]["model"]["properties"]["stem"]["enum"] == list(CHOICES["stem"])
-    assert list(SCHEMA["properties"]["models"]["properties"]) == list(CHOICES["model"])
-    assert set(CHOICES["model"]) == set(MODELS) == set(N_LAYERS)
+    method = SCHEMA["$defs"]["method"]["properties"]
+    for key in ("personal", "base"):
+        assert method[key]["enum"] == list(CHOICES[key])
+    phase = SCHEMA["$defs"]["phases"]["items"]["properties"]
+    assert phase["layers"]["enum"] == list(CHOICES["layers"])
+    precision = SCHEMA["properties"]["compute"]["properties"]["precision"]["enum"]
+    assert precision == list(CHOICES["precision"])
 
 
 def test_the_note_says_stand_in_scale_width_and_seeds(config):
@@ -280,6 +410,7 @@ def test_the_note_says_stand_in_scale_width_and_seeds(config):
     assert "mobilenet_v1 of width 0.25, resnet34 of width 1;" in describe_figure(config, "figure2")
     paper = describe_figure(read("paper"), "clients")
     assert paper == "CIFAR-10; CIFAR-100; FLICKR-AES; scale paper; models of width 1; 3 seeds"
+    assert describe_partition(read("paper"), "cifar100") == "CIFAR-100; scale paper; seed 0"
 
 
 def test_other_content_has_another_name_and_a_stand_in_never_the_real_one(config):
@@ -304,8 +435,8 @@ def test_a_figure_that_would_average_over_different_settings_is_refused(config):
     changed = copy.deepcopy(config)
     changed["figures"]["figure4"]["runs"][0]["classes_per_client"] = [4, 8]
     with pytest.raises(InputError, match=r"figure4: .* one value of classes_per_client.*\[4, 8\]"):
-        check_config(changed, SCHEMA, "quick.yaml")
+        check_config(changed, "quick.yaml")
     changed = copy.deepcopy(config)
-    changed["figures"]["figure2"]["runs"][0]["personalization_layers"] = [0, 1, 2]
-    with pytest.raises(InputError, match=r"figure2: .* besides 0, not of \[1, 2\]"):
-        check_config(changed, SCHEMA, "quick.yaml")
+    changed["figures"]["figure2"]["runs"][0]["personalization_layers"] = [1, 2]
+    with pytest.raises(InputError, match=r"figure2: .* besides FedAvg, not of \[1, 2\]"):
+        check_config(changed, "quick.yaml")

@@ -4,14 +4,17 @@ import hashlib
 import json
 import re
 import shutil
-from dataclasses import replace
 
 import pytest
 import yaml
-from conftest import REPOSITORY, RUN, diverge, run_main, write_run
+from conftest import REPOSITORY, RUN, change, diverge, run_main, write_run
+from fedper import names
 from fedper.judge.histories import read_clients
+from fedper.plan.yaml_files import read_yaml
 from fedper.report.crate import canonical_hash, pith_id
-from fedper.report.facts import gather_facts
+from fedper.report.facts import gather_facts, gather_metrics
+from fedper.report.figures import DRAWERS
+from fedper.report.pdf import list_figures
 from pypdf import PdfReader
 from rocrate.rocrate import ROCrate
 
@@ -28,7 +31,7 @@ def results(tmp_path, monkeypatch):
         write_run(folder / "runs" / f"{k_p}-{seed}", run, [(1, 1), (2 * k_p + 2, 2 * k_p + 4)])
         for k_p in (0, 2)
         for seed in (0, 1)
-        for run in [replace(RUN, personalization_layers=k_p, seed=seed)]
+        for run in [change(RUN, personalization_layers=k_p, seed=seed)]
     ]
     make_documents(folder, runs)
     return folder
@@ -42,20 +45,23 @@ def make_documents(folder, runs):
     config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
     assert run_main("judge_claims.py", *common, folder / "claims") == (0, "")
     assert run_main("gather_facts.py", "--scale", "test", *common, folder / "facts") == (0, "")
-    assert run_main("draw_figure.py", "figure2", *common, folder / "figures/figure2") == (0, "")
+    assert run_main("draw_figure.py", "methods", *common, folder / "figures/figure2") == (0, "")
     for n in (1, 2, 4):
         assert run_main("make_table.py", n, *known, *common, folder / f"tables/table{n}") == (0, "")
     status = run_main(
         "make_settings_table.py", "--config", json.dumps(config),
-        "--reference", "paper/settings.yaml", *note, folder / "tables/table3",
+        "--reference", "paper/settings.yaml", "--figures", "paper/figures.yaml",
+        *note, folder / "tables/table3",
     )  # fmt: skip
     assert status == (0, "")
 
 
 def compile_report(out="results/test/report.pdf"):
+    config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
     return run_main(
         "compile_report.py", "--source", "paper/report.typ", "--results", "results/test",
-        "--figures", json.dumps({"figure2": "CIFAR-10; scale test"}), "--out", out,
+        "--config", json.dumps(config), "--figures", "paper/figures.yaml",
+        "--captions", "paper/captions.yaml", "--out", out,
     )  # fmt: skip
 
 
@@ -91,7 +97,7 @@ def test_costs_are_in_the_order_of_the_paper_stand_ins_too(tmp_path):
     folders = []
     for dataset, source in (("cifar100", "digit_pairs"), ("cifar10", "digits")):
         for model in ("resnet34", "mobilenet_v1"):
-            run = replace(RUN, dataset=dataset, model=model, stand_in={"source": source})
+            run = change(RUN, dataset=dataset, model=model, stand_in={"source": source})
             folders.append(write_run(tmp_path / run.name, run, [(2, 2)]))
     cost = gather_facts(read_clients(folders), folders)["cost"]
     assert [(row["dataset"], row["model"]) for row in cost] == [
@@ -99,6 +105,59 @@ def test_costs_are_in_the_order_of_the_paper_stand_ins_too(tmp_path):
         for dataset in ("CIFAR-10", "CIFAR-100")
         for model in ("MobileNet-v1", "ResNet-34")
     ]
+
+
+def test_a_data_set_that_no_claim_is_about_has_no_headline(tmp_path, monkeypatch):
+    record = names.DatasetRecord("SVHN", n_classes=10, clients="classes", layouts=())
+    monkeypatch.setitem(names.DATASETS, "svhn", record)
+    runs = [change(RUN, dataset="svhn", personalization_layers=k_p) for k_p in (0, 2)]
+    made = [write_run(tmp_path / run.name, run, [(2, 2)]) for run in runs]
+    facts = gather_facts(read_clients(made), made)
+    assert (facts["datasets"], facts["headline"]) == (["SVHN"], [])
+
+
+def test_metrics_are_nested_for_dvc(results):
+    metrics = gather_metrics(read_clients(sorted(results.glob("runs/*"))))
+    of_model = metrics["CIFAR-10"]["ResNet-34"]["k = 4"]
+    assert of_model["FedAvg"]["accuracy"] == pytest.approx(0.3)
+    assert of_model["FedPer, K_P = 2"]["accuracy"] == pytest.approx(0.7)
+
+
+def test_figures_of_the_report_come_from_their_tables_and_partitions_are_first(tmp_path):
+    config, figures, captions = (
+        read_yaml(REPOSITORY / path)
+        for path in ("config/quick.yaml", "paper/figures.yaml", "paper/captions.yaml")
+    )
+    there = ["communication", "figure7", "figure2", "partition-flickr_aes", "further_methods"]
+    for name in there:
+        (tmp_path / f"{name}.pdf").touch()
+    shown = list_figures(config, figures, captions, tmp_path)
+    # further_methods is not asked for at this scale
+    assert [(one["name"], one["number"]) for one in shown] == [
+        ("partition-flickr_aes", "S3"), ("figure2", "2"), ("figure7", "7"), ("communication", "S5"),
+    ]  # fmt: skip
+    assert shown[0]["caption"] == (
+        f"{captions['partition-workers']} Simulated workers and images (stand-in for FLICKR-AES); "
+        "scale quick; seed 0."
+    )
+    assert shown[1]["caption"].startswith(figures["figure2"]["caption"])
+
+
+def test_every_figure_has_a_number_of_its_own_and_a_drawer():
+    figures = read_yaml(REPOSITORY / "paper/figures.yaml")
+    numbers = [figure["number"] for figure in figures.values()]
+    partitions = [f"S{n}" for n, _ in enumerate(names.DATASETS, start=1)]
+    assert len({*numbers, *partitions}) == len(numbers) + len(partitions)
+    assert {figure["draw"] for figure in figures.values()} == set(DRAWERS)
+
+
+def test_the_source_of_the_report_knows_no_models_figures_or_bounds():
+    source = (REPOSITORY / "paper/report.typ").read_text()
+    figures = read_yaml(REPOSITORY / "paper/figures.yaml")
+    titles = [model.title for model in names.MODELS.values()]
+    figures = [f'"{name}"' for name in figures]
+    for word in (*names.DATASETS, *names.MODELS, *titles, *figures, ".above", ".below"):
+        assert word not in source
 
 
 def test_facts_count_what_diverged(results):
@@ -127,7 +186,7 @@ def test_the_report_says_what_the_files_say(results):
     assert "It rests on 4 runs on CIFAR-10." in words
     assert "FedPer reaches a mean test accuracy of 0.700 against 0.300 of FedAvg (2 seeds)" in words
     assert "Figure 2: FedAvg (dashed) and FedPer (solid)" in words
-    assert "± 1 sd over them. CIFAR-10; scale test." in words
+    assert "± 1 sd over them. CIFAR-10; scale paper; models of width 1; 3 seeds." in words
     assert re.search("Of the paper.s 9 claims", words)
     assert "0 are judged reproduced, 0 not reproduced and 9 inconclusive" in words
     facts = json.loads((results / "facts.json").read_text())

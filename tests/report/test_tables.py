@@ -2,22 +2,26 @@
 
 import json
 import re
-from dataclasses import replace
 
 import pandas as pd
 import pytest
 import yaml
-from conftest import REPOSITORY, RUN, diverge, write_run
+from conftest import REPOSITORY, RUN, change, diverge, run_main, write_run
 from fedper.errors import InputError
 from fedper.judge.histories import describe_run, read_clients
+from fedper.judge.summary import final_accuracy
+from fedper.names import DATASETS
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.published import table4
-from fedper.report.settings import table3
+from fedper.report.readme import write_keys
+from fedper.report.settings import IN_THE_CODE, WORDS, table3
 from fedper.report.table_files import write_table
-from fedper.report.tables import final_accuracy, table1, table2
+from fedper.report.tables import table1, table2
 
 REFERENCE = read_yaml(REPOSITORY / "paper/settings.yaml")
 KNOWN = read_yaml(REPOSITORY / "paper/results.yaml")
+FIGURES = read_yaml(REPOSITORY / "paper/figures.yaml")
+SOURCES = {"paper", "authors' code", "public replication", "assumption", "ours"}
 
 
 def test_table_1_against_numbers_by_hand(folders):
@@ -34,11 +38,11 @@ def test_table_1_against_numbers_by_hand(folders):
 
 
 def test_a_diverged_and_a_missing_run_are_in_table_1_and_not_in_its_means(tmp_path):
-    made = [write_run(tmp_path / str(s), replace(RUN, seed=s), [(5, 7)]) for s in (0, 1)]
+    made = [write_run(tmp_path / str(s), change(RUN, seed=s), [(5, 7)]) for s in (0, 1)]
     diverge(made[1], 1)
-    alone = write_run(tmp_path / "alone", replace(RUN, model="mobilenet_v1"), [(5, 7)])
+    alone = write_run(tmp_path / "alone", change(RUN, model="mobilenet_v1"), [(5, 7)])
     diverge(alone, 1)
-    gone = [describe_run(replace(RUN, seed=s, rounds=1)) for s in (2, 3)]
+    gone = [describe_run(change(RUN, seed=s, rounds=1)) for s in (2, 3)]
     table = table1(read_clients([*made, alone], gone))
     accuracy = dict(zip(table.shown["model"], table.shown["accuracy"], strict=True))
     assert accuracy == {
@@ -54,9 +58,9 @@ def test_table_2_has_a_column_a_depth_over_the_seeds_that_all_depths_have(tmp_pa
     made = []
     for k_p, value in ((0, 2), (1, 6), (2, 8)):
         for seed in (0, 1) if k_p < 2 else (0,):
-            run = replace(RUN, personalization_layers=k_p, seed=seed)
+            run = change(RUN, personalization_layers=k_p, seed=seed)
             made.append(write_run(tmp_path / run.name, run, [(value + seed, value + seed)]))
-    other = replace(RUN, classes_per_client=10)  # with one depth: not in this table
+    other = change(RUN, classes_per_client=10)  # with one depth: not in this table
     made.append(write_run(tmp_path / other.name, other, [(1, 1)]))
     shown = table2(read_clients(made)).shown
     assert shown.to_dict("records") == [
@@ -70,8 +74,8 @@ def test_table_2_has_the_data_sets_in_the_order_of_the_paper_stand_ins_too(tmp_p
     names = {"flickr_aes": "simulated", "cifar100": "digit_pairs", "cifar10": "digits"}
     for dataset, source in names.items():
         for k_p in (1, 2):
-            run = replace(RUN, dataset=dataset, personalization_layers=k_p)
-            run = replace(run, stand_in={"source": source})
+            run = change(RUN, dataset=dataset, personalization_layers=k_p)
+            run = change(run, stand_in={"source": source})
             made.append(write_run(tmp_path / run.name, run, [(2, 2)]))
     shown = table2(read_clients(made)).shown
     assert shown["data set"].tolist() == [
@@ -81,7 +85,7 @@ def test_table_2_has_the_data_sets_in_the_order_of_the_paper_stand_ins_too(tmp_p
 
 def test_runs_with_other_settings_are_not_averaged_together(tmp_path):
     made = [
-        write_run(tmp_path / str(rate), replace(RUN, learning_rate=rate), [(value, value)])
+        write_run(tmp_path / str(rate), change(RUN, learning_rate=rate), [(value, value)])
         for rate, value in ((0.01, 2), (0.1, 8))
     ]
     table = table1(read_clients(made))
@@ -95,34 +99,112 @@ def test_every_setting_of_the_paper_scale_is_the_reference_and_others_are_deviat
         yaml.safe_load((REPOSITORY / f"config/{scale}.yaml").read_text())
         for scale in ("paper", "quick")
     )
-    assert "deviation" not in set(table3(paper, REFERENCE).frame["source"])
-    rows = table3(quick, REFERENCE).frame.set_index(["setting", "of"])
+    assert "deviation" not in set(table3(paper, REFERENCE, FIGURES).frame["source"])
+    rows = table3(quick, REFERENCE, FIGURES).frame.set_index(["setting", "of"])
     assert rows.loc[("stand-in", "CIFAR-10"), "source"] == "deviation"
     assert rows.loc[("stand-in", "CIFAR-10"), "ours"] == "digits"
-    assert rows.loc[("momentum", "all"), "source"] == "assumption"
+    assert rows.loc[("precision", "all"), "source"] == "assumption"
 
 
-def test_table_3_knows_every_key_that_a_result_depends_on():
-    """A key that is new in the configuration must say where its value comes from."""
-    config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
-    named = {
-        (name, entry["key"]) for entry in REFERENCE["of_data_sets"] for name in entry["values"]
-    }
-    for name, data in config["datasets"].items():
-        partition = {f"partition.{key}" for key in data["partition"]}
-        keys = {key for key in data if key not in ("title", "n_classes", "sources", "partition")}
-        assert {(name, key) for key in keys | partition} <= named
-    keys = {entry["key"] for entry in REFERENCE["of_all"]}
-    for section in ("optimiser", "finetuning", "evaluation"):
-        assert {f"{section}.{key}" for key in config[section]} <= keys
-    for model, settings in config["models"].items():
-        assert {f"models.{model}.{key}" for key in settings} <= keys
+def keys_of(settings: dict, path: str = "") -> set[str]:
+    """List the keys of a configuration, with a * where people choose a name or list entries."""
+    if path in ("datasets", "models", "methods", "figures", "figures.*.runs"):
+        below = settings.values() if isinstance(settings, dict) else settings
+        return {path}.union(*(keys_of(own, f"{path}.*") for own in below))
+    if not isinstance(settings, dict) or path == "figures.*.set":
+        return {path}
+    at = f"{path}." if path else ""
+    return {path}.union(*(keys_of(own, at + name) for name, own in settings.items()))
+
+
+@pytest.mark.parametrize("scale", ["paper", "cpu", "quick"])
+def test_settings_yaml_knows_every_key_of_a_configuration_and_no_other(scale):
+    config = read_yaml(REPOSITORY / f"config/{scale}.yaml")
+    known = {entry["key"] for entry in REFERENCE["settings"]}
+    found = keys_of(config)
+    sections = {key for key in found if any(k.startswith(f"{key}.") for k in found)}
+    assert found - sections - {""} <= known
+    if scale == "quick":
+        config["figures"]["figure2"]["set"] = {"rounds": 3}
+        config["figures"]["figure2"]["runs"][0]["seeds"] = [0]
+        assert keys_of(config) & known == known - {IN_THE_CODE}
+
+
+def test_every_setting_that_decides_a_result_says_its_value_and_what_each_source_says():
+    """The value of the paper's scale is the reference; a stand-in and what runs on are none."""
+    config = read_yaml(REPOSITORY / "config/paper.yaml")
+    for entry in [*REFERENCE["settings"], *REFERENCE["figures"].values()]:
+        if "value" in entry:
+            assert entry.keys() >= set(WORDS), entry["setting"]
+        elif "key" in entry:
+            assert re.match(r"scale|compute|figures|.*title|.*sources|.*stand_in\.", entry["key"])
+            assert "source" not in entry
+        sources = entry.get("source", "ours")
+        assert set(sources.values() if isinstance(sources, dict) else [sources]) <= SOURCES
+    by_dataset = {name: len(data["partition"]) for name, data in config["datasets"].items()}
+    rows = table3(config, REFERENCE, FIGURES).frame
+    for name, n_keys in by_dataset.items():
+        here = rows[rows["of"] == DATASETS[name].title]["setting"]
+        of_dataset = len(config["datasets"][name]) - len(["title", "sources", "partition"])
+        assert len(here) == here.nunique() == of_dataset + n_keys
+
+
+def test_sources_stand_beside_a_setting_and_a_further_method_is_ours():
+    config = read_yaml(REPOSITORY / "tests/tiny.yaml")
+    rows = table3(config, REFERENCE, FIGURES).frame.set_index(["setting", "of"])
+    momentum = rows.loc[("momentum", "all")]
+    assert (momentum["source"], momentum["paper"]) == ("authors' code", "")
+    assert momentum["authors_code"].startswith("0.9")
+    assert rows.loc[("local training", "FedRep"), "ours"] == (
+        "personal layers, 2 epochs, base layers, 1 epoch"
+    )
+    assert rows.loc[("where personal layers are", "LG-FedAvg"), "ours"] == "first"
+    assert set(rows.xs("FedRep", level="of")["source"]) == {"ours"}
+    assert rows.loc[("runs", "Figure S6"), "source"] == "ours"
+    assert rows.loc[("training when the new base is there", "FedPer fine-tuned"), "source"] == (
+        "paper"
+    )
+
+
+def test_a_method_that_is_changed_is_a_deviation():
+    config = read_yaml(REPOSITORY / "config/paper.yaml")
+    config["methods"]["FedPer"]["train"] = [{"layers": "personal", "epochs": "local"}]
+    frame = table3(config, REFERENCE, FIGURES).frame
+    (row,) = frame[frame["source"] == "deviation"].to_dict("records")
+    assert (row["of"], row["ours"]) == ("FedPer", "personal layers, e epochs")
+    assert row["reference"] == "all layers, e epochs"
+
+
+def test_the_readme_of_the_configuration_is_what_settings_yaml_says(tmp_path):
+    committed = (REPOSITORY / "config/README.md").read_text()
+    path = tmp_path / "README.md"
+    before, _, after = re.split("(?<=begin -->)|(?=<!-- settings: end)", committed)
+    path.write_text(f"{before}\nold rows\n{after}")
+    reference = REPOSITORY / "paper/settings.yaml"
+    status = run_main("describe_settings.py", "--reference", reference, "--readme", path)
+    assert status == (0, "")
+    assert path.read_text() == committed
+
+
+def test_keys_are_written_with_value_and_source_by_name_where_names_differ():
+    entry = {
+        "key": "datasets.*.n_clients", "setting": "clients N", "means": "how many",
+        "value": {"cifar10": 10, "flickr_aes": 30},
+        "source": {"cifar10": "paper", "flickr_aes": "ours"},
+    }  # fmt: skip
+    marks = "a\n<!-- settings: begin -->\n<!-- settings: end -->\nb"
+    assert write_keys(marks, {"settings": [entry]}).splitlines()[4] == (
+        "| `datasets.*.n_clients` | clients N: how many | 10 (CIFAR-10); 30 (FLICKR-AES) | "
+        "paper (CIFAR-10); ours (FLICKR-AES) |"
+    )
+    with pytest.raises(InputError, match="settings: begin"):
+        write_keys("no marks", {"settings": [entry]})
 
 
 def test_a_figures_own_setting_is_a_deviation_of_that_figure():
     config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
     config["figures"]["figure4"]["set"] = {"learning_rate": 0.1}
-    frame = table3(config, REFERENCE).frame
+    frame = table3(config, REFERENCE, FIGURES).frame
     (row,) = frame[frame["source"] == "deviation"].to_dict("records")
     assert (row["of"], row["ours"], row["reference"]) == ("Figure 4 alone", "0.1", "0.01")
 
@@ -130,21 +212,24 @@ def test_a_figures_own_setting_is_a_deviation_of_that_figure():
 def test_runs_that_a_figure_leaves_out_are_a_deviation_and_their_order_is_none():
     config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
     config["figures"]["figure2"]["runs"][0]["classes_per_client"] = [10, 8, 4]
-    assert "deviation" not in set(table3(config, REFERENCE).frame["source"])
+    assert "deviation" not in set(table3(config, REFERENCE, FIGURES).frame["source"])
     (grid,) = config["figures"]["figure2"]["runs"]
     only_low = {**grid, "models": ["resnet34"], "classes_per_client": [4]}
     config["figures"]["figure2"]["runs"] = [{**grid, "models": ["mobilenet_v1"]}, only_low]
-    (row,) = table3(config, REFERENCE).frame.query("source == 'deviation'").to_dict("records")
+    (row,) = (
+        table3(config, REFERENCE, FIGURES).frame.query("source == 'deviation'").to_dict("records")
+    )
     assert row["of"] == "Figure 2"
     assert row["ours"] == (
-        "CIFAR-10; MobileNet-v1; k = 10, 8, 4; K_P = 0, 2 | CIFAR-10; ResNet-34; k = 4; K_P = 0, 2"
+        "CIFAR-10; MobileNet-v1; k = 10, 8, 4; FedAvg, FedPer; K_P = 2 | "
+        "CIFAR-10; ResNet-34; k = 4; FedAvg, FedPer; K_P = 2"
     )
 
 
 def test_table_4_subtracts_theirs_and_nothing_where_ours_is_a_stand_in(tmp_path):
-    run = replace(RUN, model="mobilenet_v1")
+    run = change(RUN, model="mobilenet_v1")
     real = write_run(tmp_path / "real", run, [(8, 6)])
-    stand_in = write_run(tmp_path / "s", replace(run, stand_in={"source": "digits"}), [(8, 6)])
+    stand_in = write_run(tmp_path / "s", change(run, stand_in={"source": "digits"}), [(8, 6)])
     (entry,) = (
         known for known in KNOWN
         if (known["figure"], known["model"], known["personalization_layers"])
@@ -157,7 +242,7 @@ def test_table_4_subtracts_theirs_and_nothing_where_ours_is_a_stand_in(tmp_path)
     row = table4(read_clients([stand_in]), [entry]).shown.iloc[0]
     assert (row["ours on"], row["ours"]) == ("stand-in for CIFAR-10", "0.700")
     assert (row["ours - paper"], row["ours - replication"]) == ("-", "-")
-    gone = [describe_run(replace(run, seed=seed, rounds=1)) for seed in (8, 9)]
+    gone = [describe_run(change(run, seed=seed, rounds=1)) for seed in (8, 9)]
     row = table4(read_clients([real], gone), [entry]).shown.iloc[0]
     assert row["ours"] == "0.700 (2 of 3 missing)"
     lacking = table4(read_clients([real]), [{**entry, "classes_per_client": 8}]).shown.iloc[0]
@@ -186,7 +271,7 @@ def test_a_table_is_written_for_every_reader_with_its_data_and_scale(folders, tm
 
 def test_latex_of_every_setting_has_no_bare_special_character(tmp_path):
     config = yaml.safe_load((REPOSITORY / "config/quick.yaml").read_text())
-    write_table(table3(config, REFERENCE), "note", tmp_path / "table3")
+    write_table(table3(config, REFERENCE, FIGURES), "note", tmp_path / "table3")
     latex = (tmp_path / "table3.tex").read_text()
     assert not re.search(r"(?<![\\$])_(?!P\$)", latex.split(r"\midrule")[1])
     assert "$\\eta$" in latex
@@ -196,7 +281,7 @@ def test_latex_of_every_setting_has_no_bare_special_character(tmp_path):
 def test_a_reference_that_is_broken_is_one_line(tmp_path):
     path = tmp_path / "settings.yaml"
     path.write_text("a: [1,\nb: }")
-    with pytest.raises(InputError, match=r"settings.yaml: not readable as YAML \(.*restore it"):
+    with pytest.raises(InputError, match=r"settings.yaml: not readable as YAML \("):
         read_yaml(path)
     with pytest.raises(InputError, match=r"none\.yaml: not readable"):
         read_yaml(tmp_path / "none.yaml")

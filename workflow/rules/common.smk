@@ -5,8 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-import yaml
-
 REPOSITORY = Path(str(workflow.current_basedir)).parents[1]
 SCRIPTS = Path(os.path.relpath(REPOSITORY / "scripts"))
 ENVIRONMENT = REPOSITORY / "environment.yml"
@@ -19,8 +17,8 @@ from fedper.plan.experiments import (
     data_name,
     data_settings,
     describe_all,
-    describe_data,
     describe_figure,
+    describe_partition,
     figure_runs,
     is_by_worker,
     partition_file,
@@ -30,12 +28,9 @@ from fedper.fetch.named import modules_named
 from fedper.fetch.raw import raw_files, size_of
 from fedper.errors import InputError
 from fedper.provenance import code_digest, modules_of
-from fedper.judge.histories import (
-    FILES_OF_A_RUN,
-    dataset_title,
-    describe_run,
-    figure_title,
-)
+from fedper.judge.histories import FILES_OF_A_RUN, describe_run
+from fedper.names import DATASETS, dataset_title
+from fedper.plan.yaml_files import read_yaml
 
 try:
     check_config(
@@ -79,9 +74,9 @@ REPORT = f"{RESULTS}/report.pdf"
 HTML = f"{RESULTS}/report.html"
 RECORD = f"{RESULTS}/replication.json"
 DOCUMENTS = [*FIGURES, *TABLES, *CLAIMS, REPORT]
-CAPTIONS = yaml.safe_load((REPOSITORY / "paper/captions.yaml").read_text())
 PAPER = Path(os.path.relpath(REPOSITORY / "paper"))
-
+FIGURE_OF = read_yaml(PAPER / "figures.yaml")
+CAPTIONS = read_yaml(PAPER / "captions.yaml")
 
 RAW = Path("data/raw")
 PREPARED = f"data/prepared/{config['scale']}"
@@ -177,26 +172,15 @@ def missing_of(runs):
     return json.dumps([describe_run(run) for run in runs if is_missing(run)])
 
 
-def notes_of_figures():
-    """What data and scale each figure of the report shows.
-
-    Without those of partitions that are not there, where their data may not be prepared.
-    """
+def figures_of_report():
+    """Without those of partitions that are not there, where their data may not be prepared."""
     drawn = [
-        dataset
-        for dataset in config["datasets"]
-        if training_is_allowed()
-        or Path(f"{RESULTS}/figures/partition-{dataset}.pdf").exists()
+        Path(f"{RESULTS}/figures/partition-{name}.pdf") for name in config["datasets"]
     ]
-    return {
-        **{figure: describe_figure(config, figure) for figure in config["figures"]},
-        **{f"partition-{dataset}": describe_partition(dataset) for dataset in drawn},
-    }
-
-
-def describe_partition(dataset):
-    """What a figure of partitions shows."""
-    return f"{describe_data(config, dataset)}; seed {FIRST_SEED}"
+    return [
+        *(path for path in drawn if training_is_allowed() or path.exists()),
+        *(f"{RESULTS}/figures/{name}.pdf" for name in config["figures"]),
+    ]
 
 
 def training_is_allowed():

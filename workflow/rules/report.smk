@@ -5,13 +5,12 @@ rule report_pdf:
     input:
         source=PAPER / "report.typ",
         layout=PAPER / "layout.typ",
+        figures=PAPER / "figures.yaml",
         captions=PAPER / "captions.yaml",
         facts=FACTS,
         claims=f"{RESULTS}/claims.json",
         tables=expand(f"{RESULTS}/tables/table{{n}}.json", n=[1, 2, 3, 4]),
-        figures=lambda w: [
-            f"{RESULTS}/figures/{name}.pdf" for name in notes_of_figures()
-        ],
+        drawn=lambda w: figures_of_report(),
         script=SCRIPTS / "compile_report.py",
         code=modules_of(SCRIPTS / "compile_report.py"),
     output:
@@ -27,10 +26,11 @@ rule report_pdf:
         ENVIRONMENT
     params:
         results=lambda w, output: Path(output[0]).parent,
-        figures=lambda w: json.dumps(notes_of_figures(), ensure_ascii=False),
+        config=json.dumps(config),
     shell:
-        "python {input.script} --source {input.source} --results {params.results}"
-        " --figures {params.figures:q} --out {output} 2>&1 | tee {log}"
+        "python {input.script} --source {input.source} --config {params.config:q}"
+        " --figures {input.figures} --captions {input.captions} --results {params.results}"
+        " --out {output} 2>&1 | tee {log}"
 
 
 rule replication:

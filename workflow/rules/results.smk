@@ -12,7 +12,7 @@ rule figure:
             f"{RESULTS}/figures/{{figure}}.png",
             caption="../report/figure.rst",
             category="Figures",
-            labels=lambda w: {"figure": figure_title(w.figure)},
+            labels=lambda w: {"figure": f"Figure {FIGURE_OF[w.figure]['number']}"},
         ),
         csv=f"{RESULTS}/figures/{{figure}}.csv",
     log:
@@ -22,11 +22,12 @@ rule figure:
     params:
         runs=lambda w: folders_of(figure_runs(config, w.figure)),
         missing=lambda w: missing_of(figure_runs(config, w.figure)),
+        draw=lambda w: FIGURE_OF[w.figure]["draw"],
         note=lambda w: describe_figure(config, w.figure),
-        caption=lambda w: CAPTIONS[w.figure],
+        caption=lambda w: FIGURE_OF[w.figure]["caption"],
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
-        "python {input.script} {wildcards.figure} --runs {params.runs} --missing {params.missing:q}"
+        "python {input.script} {params.draw} --runs {params.runs} --missing {params.missing:q}"
         " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
@@ -50,8 +51,8 @@ rule figure_partition:
     conda:
         ENVIRONMENT
     params:
-        note=lambda w: describe_partition(w.dataset),
-        caption=lambda w: CAPTIONS[f"partition-{w.dataset}"],
+        note=lambda w: describe_partition(config, w.dataset),
+        caption=lambda w: CAPTIONS[f"partition-{DATASETS[w.dataset].clients}"],
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
         "python {input.script} --data {input.data} --partitions {input.partitions}"
@@ -95,6 +96,7 @@ rule table:
 rule table_of_settings:
     input:
         reference=PAPER / "settings.yaml",
+        figures=PAPER / "figures.yaml",
         script=SCRIPTS / "make_settings_table.py",
         code=modules_of(SCRIPTS / "make_settings_table.py"),
     output:
@@ -119,7 +121,7 @@ rule table_of_settings:
         stem=lambda w, output: Path(output.csv).with_suffix(""),
     shell:
         "python {input.script} --config {params.config:q} --reference {input.reference}"
-        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+        " --figures {input.figures} --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
 rule claims:

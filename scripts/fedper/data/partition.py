@@ -92,6 +92,19 @@ def partition_by_client(dataset: Dataset, n_clients: int, seed: int) -> Partitio
     return Partition(seed, None, clients)
 
 
+def check_balance(n_clients: int, classes_per_client: int, n_classes: int, where: str) -> None:
+    """Raise InputError unless every class can have equally many holders; ``where`` is its start."""
+    if not 1 <= classes_per_client <= n_classes:
+        raise InputError(
+            f"{where}: {classes_per_client} is not in 1 … {n_classes}, the number of classes"
+        )
+    if n_clients * classes_per_client % n_classes:
+        raise InputError(
+            f"{where}: {n_clients} clients x {classes_per_client} classes cannot be balanced over "
+            f"{n_classes} classes; their product must be a multiple of {n_classes}"
+        )
+
+
 def assign_classes(
     n_clients: int, n_classes: int, classes_per_client: int, seed: int
 ) -> NDArray[np.bool_]:
@@ -101,16 +114,7 @@ def assign_classes(
     one of them holds (curveball trades, Strona et al. 2014), which keeps all sums and reaches
     every balanced assignment with equal probability in the limit.
     """
-    if not 1 <= classes_per_client <= n_classes:
-        raise InputError(
-            f"classes_per_client: {classes_per_client} is not in 1 … {n_classes}, "
-            "the number of classes"
-        )
-    if n_clients * classes_per_client % n_classes:
-        raise InputError(
-            f"classes_per_client: {n_clients} clients x {classes_per_client} classes cannot be "
-            f"balanced over {n_classes} classes; their product must be a multiple of {n_classes}"
-        )
+    check_balance(n_clients, classes_per_client, n_classes, "classes_per_client")
     slots = np.arange(n_clients * classes_per_client) % n_classes
     held = np.zeros((n_clients, n_classes), dtype=bool)
     np.put_along_axis(held, slots.reshape(n_clients, classes_per_client), True, axis=1)

@@ -24,7 +24,7 @@
 from dataclasses import dataclass
 from math import inf
 
-from fedper.judge.histories import DATASET_TITLES
+from fedper.names import dataset_title
 
 RULES = __doc__.split("\n\n", 1)[1].strip()
 """The rules above, as every file of verdicts repeats them."""
@@ -55,7 +55,7 @@ class Arm:
 
     def __str__(self) -> str:
         """Write what a reader needs to find its runs."""
-        words = [f"{self.method} on {DATASET_TITLES[self.dataset]}"]
+        words = [f"{self.method} on {dataset_title(self.dataset)}"]
         words += [] if self.classes_per_client is None else [f"k = {self.classes_per_client}"]
         words += [] if self.k_p is None else [f"K_P = {self.k_p}"]
         return ", ".join(words)
@@ -75,6 +75,13 @@ class Comparison:
     below: float = inf
     measure: str = "accuracy"
 
+    @property
+    def claimed(self) -> str:
+        """Write the bounds."""
+        if inf not in (-self.above, self.below):
+            return f"{self.above:g} to {self.below:g}"
+        return f"> {self.above:g}" if self.below == inf else f"< {self.below:g}"
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -86,7 +93,7 @@ class Claim:
 
 
 def _over(better: Arm, worse: Arm, **bounds: float) -> Comparison:
-    text = f"{better.method} - {worse.method}, {DATASET_TITLES[better.dataset]}"
+    text = f"{better.method} - {worse.method}, {dataset_title(better.dataset)}"
     if better.k_p is not None:
         text += f", K_P = {better.k_p}"
     if better.dataset != "flickr_aes":
@@ -105,24 +112,23 @@ def _beats_fedavg(dataset: str, k_p: int = 2) -> Comparison:
 def _gain_shrinks(dataset: str) -> Comparison:
     low, high = LOW_AND_HIGH_K[dataset]
     minus_high = tuple((-weight, arm) for weight, arm in _gain(dataset, "high"))
-    text = f"gain of FedPer at k = {low} - gain at k = {high}, {DATASET_TITLES[dataset]}"
+    text = f"gain of FedPer at k = {low} - gain at k = {high}, {dataset_title(dataset)}"
     return Comparison(text, (*_gain(dataset), *minus_high))
 
 
 def _gain_is_gone(dataset: str) -> Comparison:
-    text = f"gain of FedPer at k = {LOW_AND_HIGH_K[dataset][1]}, {DATASET_TITLES[dataset]}"
+    text = f"gain of FedPer at k = {LOW_AND_HIGH_K[dataset][1]}, {dataset_title(dataset)}"
     return Comparison(text, _gain(dataset, "high"), above=-inf, below=MARGIN)
 
 
 def _spread_is_smaller(dataset: str) -> Comparison:
     terms = tuple((-weight, arm) for weight, arm in _gain(dataset))
-    return Comparison(
-        f"spread of FedAvg - FedPer, {DATASET_TITLES[dataset]}", terms, measure="spread"
-    )
+    text = f"spread of FedAvg - FedPer, {dataset_title(dataset)}"
+    return Comparison(text, terms, measure="spread")
 
 
 def _tuning(dataset: str, **bounds: float) -> Comparison:
-    return _over(Arm(dataset, "FedPer, fine-tuned", k_p=2), Arm(dataset, "FedPer", k_p=2), **bounds)
+    return _over(Arm(dataset, "FedPer fine-tuned", k_p=2), Arm(dataset, "FedPer", k_p=2), **bounds)
 
 
 CLAIMS = (
@@ -146,7 +152,7 @@ CLAIMS = (
     Claim(
         "C6",
         "FedPer's accuracies vary less from client to client",
-        tuple(_spread_is_smaller(dataset) for dataset in DATASET_TITLES),
+        tuple(_spread_is_smaller(d) for d in ("cifar10", "cifar100", "flickr_aes")),
     ),
     Claim(
         "C7",
@@ -165,7 +171,7 @@ CLAIMS = (
         "C9",
         "One linear layer in place of the base is worse",
         tuple(
-            _over(Arm(d, "FedPer", k_p=2), Arm(d, "FedPer, linear base", k_p=2))
+            _over(Arm(d, "FedPer", k_p=2), Arm(d, "FedPer linear base", k_p=2))
             for d in ("cifar100", "flickr_aes")
         ),
     ),

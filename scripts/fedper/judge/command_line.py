@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fedper.judge.histories import describe_faults, read_clients
+from fedper.judge.histories import read_clients
+from fedper.judge.summary import describe_faults
 
 
 def parser_of_runs(description: str) -> ArgumentParser:

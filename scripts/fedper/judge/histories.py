@@ -1,14 +1,15 @@
-"""Reading what runs have written, for figures and tables."""
+"""Reading what runs have written, which tables, figures, facts and verdicts stand on."""
 
 import json
-import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from fedper.errors import InputError
+from fedper.names import data_name
 from fedper.run import Run
 
 FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
@@ -30,17 +31,6 @@ one figure can have in place of its data set's.
 """
 
 
-MODEL_TITLES = {"mobilenet_v1": "MobileNet-v1", "resnet34": "ResNet-34"}
-"""How figures and tables write the names of the models, in the order of the paper's panels."""
-
-DATASET_TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "flickr_aes": "FLICKR-AES"}
-"""How they write the names of the data sets, in the order of the paper."""
-
-
-MAX_NAMED = 3
-"""How many faulty runs a caption names."""
-
-
 def read_clients(folders: Sequence[Path], missing: Sequence[dict] = ()) -> pd.DataFrame:
     """Read runs: one row for each run, round and client, with RUN_COLUMNS before its history.
 
@@ -60,91 +50,43 @@ def read_clients(folders: Sequence[Path], missing: Sequence[dict] = ()) -> pd.Da
     return pd.concat(frames, ignore_index=True)
 
 
+def read_about(folder: Path) -> dict:
+    """Read a run's ``run.json``; raise InputError if it cannot be read."""
+    try:
+        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}/run.json: not readable ({error}); train it again") from error
+
+
 def describe_run(run: Run) -> dict[str, object]:
     """Give the values of RUN_COLUMNS for one run."""
-    settings = (
-        f"{run.rounds} rounds, e = {run.local_epochs}, b = {run.batch_size}, "
-        f"η = {run.learning_rate:g}"
-    )
-    own = {"dataset": data_name(run), "settings": settings}
-    return {column: own.get(column, getattr(run, column, None)) for column in RUN_COLUMNS}
+    return describe_settings(asdict(run))
 
 
-def mean_over_clients(clients: pd.DataFrame) -> pd.DataFrame:
-    """Average accuracy over clients, each counting once: one row for each run and round."""
-    by_round = clients.groupby([*RUN_COLUMNS, "round"], sort=False, dropna=False)
-    return by_round["accuracy"].mean().reset_index()
+def describe_settings(settings: dict) -> dict[str, object]:
+    """Give the values of RUN_COLUMNS for the settings in a ``run.json``.
 
-
-def last_round(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of each run's last round, and those of missing runs."""
-    last = frame.groupby(RUN_COLUMNS, dropna=False)["round"].transform("max")
-    return frame[(frame["round"] == last) | last.isna()]
-
-
-def faults(clients: pd.DataFrame) -> pd.DataFrame:
-    """List the runs that are missing or have diverged: RUN_COLUMNS, fault, and its round.
-
-    clients: as of :func:`read_clients`.  fault: "missing" (round is NaN) or "diverged".
+    Only the keys that they come from are asked for, so that histories stay readable when a run
+    gets a further setting or loses one. Raises KeyError or TypeError if one of these is missing.
     """
-    wrong = clients[clients["accuracy"].isna()]
-    first = wrong.groupby(RUN_COLUMNS, dropna=False, sort=False)["round"].min().reset_index()
-    return first.assign(fault=np.where(first["round"].isna(), "missing", "diverged"))
-
-
-def describe_faults(clients: pd.DataFrame) -> str:
-    """Name the runs that are missing or have diverged in one line; empty if there are none.
-
-    More than MAX_NAMED are counted instead.
-    """
-    wrong = faults(clients)
-    if len(wrong) > MAX_NAMED:
-        n_runs = len(clients.drop_duplicates(RUN_COLUMNS))
-        return f"{len(wrong)} of {n_runs} runs are missing or diverged, see Table 1"
-    lines = []
-    for _, row in wrong.iterrows():
-        k = row["classes_per_client"]
-        words = [MODEL_TITLES[row["model"]], row["method"]]
-        words += [] if pd.isna(k) else [f"k = {k:.0f}"]
-        words += [f"K_P = {row['personalization_layers']}", f"seed {row['seed']}"]
-        what = row["fault"] if pd.isna(row["round"]) else f"diverged in round {row['round']:.0f}"
-        lines.append(f"{what}: {dataset_title(row['dataset'])}, {', '.join(words)}")
-    return "; ".join(lines)
-
-
-def data_name(run: Run) -> str:
-    """Name the data that a run really used, so that no stand-in passes for the data set."""
-    if run.stand_in is None:
-        return run.dataset
-    return f"{run.stand_in['source']} (stand-in for {run.dataset})"
-
-
-def dataset_title(name: str) -> str:
-    """Write the name that :func:`data_name` gave, for people."""
-    dataset = real_name(name)
-    title = DATASET_TITLES[dataset]
-    return title if dataset == name else f"stand-in for {title}"
-
-
-def figure_title(name: str) -> str:
-    """Write the name that a figure has in the configuration, for people."""
-    return f"Figure {name.removeprefix('figure')}" if name.startswith("figure") else name
-
-
-def dataset_order(name: str) -> int:
-    """Rank data sets as the paper has them, stand-ins in the place of what they stand for."""
-    return list(DATASET_TITLES).index(real_name(name))
-
-
-def real_name(name: str) -> str:
-    """Tell which data set a name of :func:`data_name` means, or stands in for."""
-    match = re.search(r"\(stand-in for (\w+)\)", name)
-    return match[1] if match else name
+    method = settings["method"]
+    epochs = " + ".join(str(phase["epochs"]) for phase in method["train"])
+    return {
+        "dataset": data_name(settings["dataset"], settings["stand_in"]),
+        "model": settings["model"],
+        "method": method["name"],
+        "classes_per_client": settings["classes_per_client"],
+        "personalization_layers": method["personalization_layers"],
+        "settings": f"{settings['rounds']} rounds, e = {epochs}, b = {settings['batch_size']}, "
+        f"η = {settings['learning_rate']:g}",
+        "seed": settings["seed"],
+    }
 
 
 def _read_run(folder: Path) -> pd.DataFrame:
     try:
-        run = Run(**json.loads((folder / "run.json").read_text(encoding="utf-8"))["run"])
+        settings = read_about(folder)["run"]
+        columns, n_rounds = describe_settings(settings), settings["rounds"]
         history = pd.read_csv(folder / "history.csv")
         finite = np.isfinite(history[["test_loss", "train_loss"]]).all(axis=1)
         ended = history.loc[~finite, "round"].min()  # NaN if it did not
@@ -152,11 +94,11 @@ def _read_run(folder: Path) -> pd.DataFrame:
         history["accuracy"] = accuracy.mask(history["round"] >= ended)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: not a finished run ({error}); train it again") from error
-    if np.isnan(ended) and history["round"].max() != run.rounds:
+    if np.isnan(ended) and history["round"].max() != n_rounds:
         raise InputError(
-            f"{folder}/history.csv: ends at round {history['round'].max()} of {run.rounds}; "
+            f"{folder}/history.csv: ends at round {history['round'].max()} of {n_rounds}; "
             "train it again"
         )
-    for position, (column, value) in enumerate(describe_run(run).items()):
+    for position, (column, value) in enumerate(columns.items()):
         history.insert(position, column, value)
     return history

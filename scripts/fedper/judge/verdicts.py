@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from fedper.judge.claims import CLAIMS, LEVEL, MIN_SEEDS, Arm, Claim, Comparison
-from fedper.judge.histories import MODEL_TITLES, RUN_COLUMNS, real_name
+from fedper.judge.histories import RUN_COLUMNS
+from fedper.names import model_order, model_title, real_name
 
 
 def judge(last: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> list[dict]:
     """Judge every claim on the last rounds of all runs: one row for each run and client.
 
-    last: as of :func:`fedper.judge.histories.last_round`. Returns for each claim: name, text, verdict,
-    reason, p, p_corrected, and its comparisons with seeds, mean, low, high (95 % interval), p.
+    last: as of :func:`fedper.judge.summary.last_round`. Returns for each claim: name, text,
+    verdict, reason, p, p_corrected, and its comparisons with what is claimed (in words), models
+    (as people write them), seeds, mean, low, high (95 % interval), p.
     """
     values = _values(last)
     found = [[_compare(values, comparison) for comparison in claim.comparisons] for claim in claims]
@@ -66,6 +68,7 @@ def _compare(values: pd.DataFrame, comparison: Comparison) -> dict:
         "text": comparison.text,
         "above": comparison.above,
         "below": comparison.below,
+        "claimed": comparison.claimed,
         "models": [],
         "stand_ins": sorted(pd.concat(of_arms)["stand_in"].dropna().unique()),
     }
@@ -76,7 +79,8 @@ def _compare(values: pd.DataFrame, comparison: Comparison) -> dict:
     both = _with_most_seeds(pd.concat(arms, axis=1, join="inner"))
     if both.empty:
         return {**result, **_nothing("no model has runs on both sides")}
-    result["models"] = sorted(both.index.unique("model"))
+    models = sorted(both.index.unique("model"), key=model_order)
+    result["models"] = [model_title(model) for model in models]
     if both.isna().any().any():
         return {**result, **_nothing(f"missing or diverged: {_lost(both, comparison)}")}
     weights = [weight for weight, _ in comparison.terms]
@@ -124,7 +128,7 @@ def _with_most_seeds(both: pd.DataFrame) -> pd.DataFrame:
 def _lost(both: pd.DataFrame, comparison: Comparison) -> str:
     """Name the runs without a value."""
     lost = [
-        f"{arm}, {MODEL_TITLES[model]}, seed {seed}"
+        f"{arm}, {model_title(model)}, seed {seed}"
         for (_, arm), (_, values) in zip(comparison.terms, both.items(), strict=True)
         for model, _, seed in values[values.isna()].index
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from fedper.data.partition import check_balance
 from fedper.errors import InputError
 from fedper.names import DATASETS, MODELS
 from fedper.plan.experiments import figure_runs
@@ -79,19 +80,10 @@ def _check_dataset(name: str, data: dict, where: str) -> None:
         if ("folder" in source) != (source["from"] == "files"):
             raise InputError(f"{where}.sources.{index}: 'files' needs a folder, no other does")
     for k in partition.get("classes_per_client", []):
-        _check_k(k, data["n_clients"], record.n_classes, f"{where}.partition.classes_per_client")
+        at = f"{where}.partition.classes_per_client"
+        check_balance(data["n_clients"], k, record.n_classes, at)
     if partition["rule"] == "workers":
         _check_workers(partition, stand_in or {}, record.n_classes, where)
-
-
-def _check_k(k: int, n_clients: int, n_classes: int, where: str) -> None:
-    if k > n_classes:
-        raise InputError(f"{where}: {k} is more than the {n_classes} classes")
-    if n_clients * k % n_classes:
-        raise InputError(
-            f"{where}: {n_clients} clients x {k} classes is not a multiple of {n_classes}, "
-            "so no partition is balanced"
-        )
 
 
 def _check_workers(partition: dict, stand_in: dict, n_scores: int, where: str) -> None:

@@ -78,9 +78,10 @@ def is_by_worker(dataset: str) -> bool:
     return DATASETS[dataset].clients == "workers"
 
 
-def describe_data(config: dict, dataset: str) -> str:
-    """Say what data a figure shows, and of which scale."""
-    return f"{config['datasets'][dataset]['title']}; scale {config['scale']}"
+def describe_partition(config: dict, dataset: str) -> str:
+    """Say what a figure of partitions shows: data, scale, seed."""
+    title, seed = config["datasets"][dataset]["title"], config["seeds"][0]
+    return f"{title}; scale {config['scale']}; seed {seed}"
 
 
 def describe_figure(config: dict, figure: str) -> str:

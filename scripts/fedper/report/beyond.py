@@ -17,25 +17,11 @@ METHODS = {"FedAvg": ("--", "s"), "FedPer": ("-", "o")}
 """The methods that both figures compare, with line style and marker."""
 
 
-def accuracy_and_traffic(clients: pd.DataFrame) -> pd.DataFrame:
-    """Sum up each round of each run: accuracy, mean over clients, and traffic so far.
-
-    clients: as of :func:`fedper.judge.histories.read_clients`. megabytes: tensors sent and received by
-    all clients together since the first round, in 10^6 bytes.
-    """
-    by_round = clients.assign(bytes=clients["bytes_up"] + clients["bytes_down"]).groupby(
-        [*RUN_COLUMNS, "round"], sort=False, dropna=False
-    )
-    rounds = by_round.agg(accuracy=("accuracy", "mean"), bytes=("bytes", "sum")).reset_index()
-    so_far = rounds.groupby(RUN_COLUMNS, sort=False, dropna=False)["bytes"].cumsum()
-    return rounds.drop(columns="bytes").assign(megabytes=so_far / 1e6)
-
-
 def draw_clients(last: pd.DataFrame, note: str) -> Figure:
     """Draw the accuracy of every client in the last round, a dot each, by number, and their mean.
 
-    last: one row for each run and client, as of :func:`fedper.judge.histories.last_round`. The worst
-    client of each method is named with its test samples.
+    last: one row for each run and client, as of :func:`fedper.judge.summary.last_round`. The
+    worst client of each method is named with its test samples.
     """
 
     def draw(ax: Axes, rows: pd.DataFrame) -> None:
@@ -74,7 +60,10 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
 
 
 def draw_communication(rounds: pd.DataFrame, note: str) -> Figure:
-    """Draw accuracy against bytes sent; rounds as of :func:`accuracy_and_traffic`."""
+    """Draw accuracy against bytes sent.
+
+    rounds: as of :func:`fedper.judge.summary.accuracy_and_traffic`.
+    """
 
     def draw(ax: Axes, rows: pd.DataFrame) -> None:
         colours = sns.color_palette("colorblind")

@@ -6,7 +6,6 @@ from math import isfinite
 import pandas as pd
 
 from fedper.judge.claims import MARGIN, MIN_SEEDS, RULES
-from fedper.judge.histories import MODEL_TITLES
 from fedper.report.table_files import to_page
 
 CONSTANTS = f"MIN_SEEDS is {MIN_SEEDS}, MARGIN {MARGIN} in accuracy."
@@ -69,8 +68,8 @@ def _comparisons(judged: list[dict]) -> pd.DataFrame:
         {
             "claim": claim["claim"],
             "comparison": part["text"],
-            "models": ", ".join(MODEL_TITLES[model] for model in part["models"]),
-            "claimed": _bounds(part),
+            "models": ", ".join(part["models"]),
+            "claimed": part["claimed"],
             "seeds": part["seeds"],
             "effect": _number(part["mean"], "{:+.3f}"),
             "95 % interval": _interval(part),
@@ -93,10 +92,3 @@ def _interval(part: dict) -> str:
     if not isfinite(part["low"]):
         return part["fault"]
     return f"{part['low']:+.3f} to {part['high']:+.3f}"
-
-
-def _bounds(part: dict) -> str:
-    above, below = part["above"], part["below"]
-    if isfinite(above) and isfinite(below):
-        return f"{above:g} to {below:g}"
-    return f"> {above:g}" if isfinite(above) else f"< {below:g}"

@@ -36,8 +36,8 @@ def make_record(
     """Build the JSON-LD of an RO-Crate 1.2 with ``folder`` as its root.
 
     files: below ``folder``; named with size and SHA-256.  facts, judged: contents of facts.json
-    and claims.json.  paper_record: the paper's Pith record.  version: software (of the package),
-    commit (or None), date (ISO 8601).
+    and claims.json.  paper_record: the paper's Pith record.  version: of the code, as
+    :func:`fedper.keep.version.version_of_code` says it.
     """
     crate = ROCrate(version="1.2")
     crate.name = f"Replication of FedPer (arXiv 1912.00818), scale {facts['scale']}"

@@ -1,6 +1,7 @@
 """The paper's figures of accuracy over rounds, a panel for each data set and model."""
 
 from itertools import cycle
+from string import ascii_lowercase
 
 import matplotlib as mpl
 import numpy as np
@@ -10,17 +11,35 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fedper.judge.histories import MODEL_TITLES, dataset_order, dataset_title, last_round
+from fedper.judge.summary import last_round
+from fedper.names import dataset_order, dataset_title, model_order, model_title
 from fedper.report.style import COLUMN_WIDTH, STYLE, write_note
 
 Look = dict[str, object]
+
+LOOKS = {
+    "FedPer": (0, "o", "-"),
+    "FedPer fine-tuned": (2, "^", "-"),
+    "FedPer linear base": (1, "X", "-"),
+    "local training": (None, "D", ":"),
+    "FedAvg": (0, "s", "--"),
+    "FedAvg fine-tuned": (2, "v", "--"),
+}
+"""Colour (of seaborn's colour-blind palette, or black), marker and line of the paper's variants."""
+
+FURTHER = [
+    (colour, marker, style)
+    for style in ("-.", ":", "--", "-")
+    for colour, marker in zip((3, 4, 5, 6, 8, 9), "Pdh<>p", strict=True)
+]
+"""The same for other methods, in the order of their names."""
 
 
 def draw_methods(curves: pd.DataFrame, note: str) -> Figure:
     """Figures 2, 3 and 7: FedAvg (dashed) against FedPer (solid), a colour for each k.
 
-    curves: one row for each run and round, as of :func:`fedper.judge.histories.mean_over_clients`; all
-    runs of FedPer have one K_P.
+    curves: one row for each run and round, as of
+    :func:`fedper.judge.summary.mean_over_clients`; all runs of FedPer have one K_P.
     """
     k_of = curves["classes_per_client"].fillna(0).astype(int)  # 0: clients are workers
     lines = {}
@@ -55,26 +74,22 @@ def draw_depths(curves: pd.DataFrame, note: str) -> Figure:
 
 
 def draw_variants(curves: pd.DataFrame, note: str) -> Figure:
-    """Figure 6: what FedPer owes to its parts; training alone dotted, FedAvg dashed.
+    """Figure 6 and figures of further methods: FedPer beside its parts and relatives.
 
-    curves: as for :func:`draw_methods`; all runs of FedPer have one K_P, of a data set one k.
+    curves: as for :func:`draw_methods`; all runs of FedPer have one K_P, of a data set one k. A
+    method that LOOKS does not know gets the next of FURTHER.
     """
-    blue, orange, green, *_ = sns.color_palette("colorblind")
-    looks = {
-        "FedPer": (blue, "o", "-"),
-        "FedPer, fine-tuned": (green, "^", "-"),
-        "FedPer, linear base": (orange, "X", "-"),
-        "local training": ("black", "D", ":"),
-        "FedAvg": (blue, "s", "--"),
-        "FedAvg, fine-tuned": (green, "v", "--"),
-    }
-    lines = {
-        method: (method, {"color": colour, "marker": marker, "linestyle": style})
-        for method, (colour, marker, style) in looks.items()
-    }
-    depths = curves["personalization_layers"][curves["method"] == "FedPer"]
-    (k_p,) = set(depths)
-    return _draw_panels(curves, curves["method"], lines, f"FedPer: $K_P$ = {k_p}. {note}")
+    palette, further = sns.color_palette("colorblind"), cycle(FURTHER)
+    lines = {}
+    for method in sorted(curves["method"].unique()):
+        colour, marker, style = LOOKS.get(method) or next(further)
+        colour = "black" if colour is None else palette[colour]
+        lines[method] = (method, {"color": colour, "marker": marker, "linestyle": style})
+    (k_p,) = set(curves["personalization_layers"][curves["method"] == "FedPer"])
+    same = curves["method"][curves["personalization_layers"] == k_p].unique()
+    return _draw_panels(
+        curves, curves["method"], lines, f"{', '.join(sorted(same))}: $K_P$ = {k_p}. {note}"
+    )
 
 
 def _draw_panels(
@@ -114,12 +129,12 @@ def panels_of(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
     several = frame["dataset"].nunique() > 1
     panels = []
     for dataset in sorted(frame["dataset"].unique(), key=dataset_order):
-        for model, model_title in MODEL_TITLES.items():
-            here = (frame["dataset"] == dataset) & (frame["model"] == model)
-            if here.any():
-                letter = "abcdefgh"[len(panels)]
-                title = f"{dataset_title(dataset)}, {model_title}" if several else model_title
-                panels.append((f"({letter}) {title}", here))
+        of_dataset = frame["dataset"] == dataset
+        for model in sorted(frame["model"][of_dataset].unique(), key=model_order):
+            title = f"{dataset_title(dataset)}, {model_title(model)}"
+            title = title if several else model_title(model)
+            letter = ascii_lowercase[len(panels)]
+            panels.append((f"({letter}) {title}", of_dataset & (frame["model"] == model)))
     return panels
 
 

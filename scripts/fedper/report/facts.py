@@ -9,17 +9,9 @@ import pandas as pd
 
 from fedper.errors import InputError
 from fedper.judge.claims import LEVEL, LOW_AND_HIGH_K, MARGIN, MIN_SEEDS, RULES
-from fedper.judge.histories import (
-    MODEL_TITLES,
-    RUN_COLUMNS,
-    data_name,
-    dataset_order,
-    dataset_title,
-    faults,
-    real_name,
-)
-from fedper.report.tables import final_accuracy, in_order
-from fedper.run import Run
+from fedper.judge.histories import RUN_COLUMNS, describe_settings, read_about
+from fedper.judge.summary import faults, final_accuracy, in_order
+from fedper.names import dataset_order, dataset_title, model_title, real_name
 
 GROUP = ["dataset", "model", "classes_per_client", "settings"]
 
@@ -27,10 +19,11 @@ GROUP = ["dataset", "model", "classes_per_client", "settings"]
 def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
     """Sum up runs for the report: headline, traffic, cost, provenance, rules of judgement.
 
-    clients: as of :func:`fedper.judge.histories.read_clients`, of these folders and what is missing.
-    Raises InputError if a run's ``run.json`` or ``timing.csv`` cannot be read.
+    clients: as of :func:`fedper.judge.histories.read_clients`, of these folders and what is
+    missing.  A number is NaN if no run has it.  Raises InputError if a run's ``run.json`` or
+    ``timing.csv`` cannot be read.
     """
-    abouts = [_read_about(folder) for folder in folders]
+    abouts = [read_about(folder) for folder in folders]
     names = sorted(clients["dataset"].unique(), key=dataset_order)
     wrong = Counter(faults(clients)["fault"])
     timing = _read_timings(folders, abouts)
@@ -63,21 +56,20 @@ def gather_metrics(clients: pd.DataFrame) -> dict:
     for _, row in final_accuracy(clients).iterrows():
         k, k_p = row["classes_per_client"], row["personalization_layers"]
         place = metrics.setdefault(dataset_title(row["dataset"]), {})
-        place = place.setdefault(MODEL_TITLES[row["model"]], {})
+        place = place.setdefault(model_title(row["model"]), {})
         if not pd.isna(k):
             place = place.setdefault(f"k = {k:.0f}", {})
         method = f"FedPer, K_P = {k_p}" if row["method"] == "FedPer" else row["method"]
-        values = {"accuracy": row["accuracy_mean"], "spread": row["client_sd"]}
-        place[method] = {name: _number(value) for name, value in values.items()}
+        place[method] = {"accuracy": row["accuracy_mean"], "spread": row["client_sd"]}
     return metrics
 
 
 def _headline(table: pd.DataFrame) -> list[dict]:
-    """FedAvg and FedPer (K_P = 2) where clients differ most, for each data set and model."""
+    """FedAvg and FedPer (K_P = 2) where clients differ most, for each of the paper's data sets."""
     rows = []
     for (dataset, model, k, _), group in table.groupby(GROUP, dropna=False, sort=False):
-        low, _ = LOW_AND_HIGH_K[real_name(dataset)]
-        if (None if pd.isna(k) else k) != low:
+        k = None if pd.isna(k) else k
+        if k != LOW_AND_HIGH_K.get(real_name(dataset), ("no claim",))[0]:
             continue
         fedavg = group[group["method"] == "FedAvg"]
         fedper = group[(group["method"] == "FedPer") & (group["personalization_layers"] == 2)]
@@ -85,10 +77,10 @@ def _headline(table: pd.DataFrame) -> list[dict]:
             rows.append(
                 {
                     "dataset": dataset_title(dataset),
-                    "model": MODEL_TITLES[model],
-                    "k": low,
-                    "fedavg": _number(fedavg["accuracy_mean"].item()),
-                    "fedper": _number(fedper["accuracy_mean"].item()),
+                    "model": model_title(model),
+                    "k": None if k is None else int(k),
+                    "fedavg": fedavg["accuracy_mean"].item(),
+                    "fedper": fedper["accuracy_mean"].item(),
                     "n_seeds_fedavg": _n_seeds(fedavg),
                     "n_seeds_fedper": _n_seeds(fedper),
                 }
@@ -110,7 +102,7 @@ def _traffic(clients: pd.DataFrame) -> list[dict]:
         rows.append(
             {
                 "dataset": dataset_title(dataset),
-                "model": MODEL_TITLES[model],
+                "model": model_title(model),
                 "megabytes": {str(k_p): value / 1e6 for k_p, value in sent.mean().items()},
             }
         )
@@ -122,7 +114,7 @@ def _cost(timing: pd.DataFrame) -> list[dict]:
     return [
         {
             "dataset": dataset_title(dataset),
-            "model": MODEL_TITLES[model],
+            "model": model_title(model),
             "training_s": float(rounds["training_s"].median()),
             "evaluation_s": float(rounds["evaluation_s"].median()),
             "n_rounds": len(rounds),
@@ -143,17 +135,6 @@ def _counted(values: Iterable[str]) -> list[dict]:
     return [{"value": value, "n_runs": n} for value, n in sorted(Counter(values).items())]
 
 
-def _number(value: float) -> float | None:
-    return None if pd.isna(value) else float(value)
-
-
-def _read_about(folder: Path) -> dict:
-    try:
-        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}/run.json: not readable ({error}); train it again") from error
-
-
 def _read_timings(folders: Sequence[Path], abouts: list[dict]) -> pd.DataFrame:
     """Read how long each round of each run took, in seconds; with data set and model."""
     frames = [pd.DataFrame(columns=["dataset", "model", "training_s", "evaluation_s"])]
@@ -162,6 +143,6 @@ def _read_timings(folders: Sequence[Path], abouts: list[dict]) -> pd.DataFrame:
             timing = pd.read_csv(folder / "timing.csv")[["training_s", "evaluation_s"]]
         except (OSError, ValueError, KeyError) as error:
             raise InputError(f"{folder}/timing.csv: {error}; train this run again") from error
-        run = Run(**about["run"])
-        frames.append(timing.assign(dataset=data_name(run), model=run.model))
+        columns = describe_settings(about["run"])
+        frames.append(timing.assign(dataset=columns["dataset"], model=columns["model"]))
     return pd.concat(frames, ignore_index=True)

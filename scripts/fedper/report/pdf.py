@@ -2,20 +2,48 @@
 
 import json
 import os
+from itertools import count
 from pathlib import Path
 
 import typst
 
 from fedper.errors import InputError
 from fedper.files import atomic
+from fedper.names import DATASETS
+from fedper.plan.experiments import describe_figure, describe_partition
 
 
-def compile_report(source: Path, results: Path, figures: dict[str, str], out: Path) -> None:
+def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> list[dict]:
+    """List the figures in ``folder`` as the report shows them: name, number, caption.
+
+    First those of partitions, which have the numbers S1, S2, … that no other has.  figures,
+    captions: ``paper/figures.yaml`` and ``paper/captions.yaml``.
+    """
+    taken = {figure["number"] for figure in figures.values()}
+    free = (f"S{n}" for n in count(1) if f"S{n}" not in taken)
+    shown = [
+        (f"partition-{name}", number, captions[f"partition-{DATASETS[name].clients}"],
+         describe_partition(config, name))
+        for name, number in zip(DATASETS, free, strict=False)
+        if name in config["datasets"]
+    ]  # fmt: skip
+    shown += [
+        (name, figure["number"], figure["caption"], describe_figure(config, name))
+        for name, figure in figures.items()
+        if name in config["figures"]
+    ]
+    return [
+        {"name": name, "number": number, "caption": f"{caption} {note}."}
+        for name, number, caption, note in shown
+        if (folder / f"{name}.pdf").exists()
+    ]
+
+
+def compile_report(source: Path, results: Path, figures: list[dict], out: Path) -> None:
     """Compile ``source`` to the PDF ``out``, the same bytes for the same results.
 
-    results: folder with facts.json, claims.json, tables/ and figures/.  figures: names of those
-    that the report shows, without suffix, with what data and scale each shows.  Raises InputError
-    with the compiler's first line if it fails.
+    results: folder with facts.json, claims.json, tables/ and figures/.  figures: as of
+    :func:`list_figures`.  Raises InputError with the compiler's first line if it fails.
     """
     source, results = source.resolve(), results.resolve()
     root = Path(os.path.commonpath([source, results]))

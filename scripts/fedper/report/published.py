@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from fedper.judge.histories import MODEL_TITLES, dataset_title, real_name
-from fedper.report.tables import Table, describe_accuracy, final_accuracy
+from fedper.judge.summary import describe_accuracy, final_accuracy
+from fedper.names import dataset_title, model_title, real_name
+from fedper.report.tables import Table
 
 
 def table4(clients: pd.DataFrame, known: list[dict]) -> Table:
@@ -54,7 +55,7 @@ def _for_reading(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "figure": frame["figure"],
-            "model": frame["model"].map(MODEL_TITLES),
+            "model": frame["model"].map(model_title),
             "k": frame["classes_per_client"].map("{:.0f}".format).replace("nan", "-"),
             "K_P": frame["personalization_layers"],
             "ours on": names,

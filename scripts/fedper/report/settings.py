@@ -1,113 +1,121 @@
-"""Table 3: every setting of a configuration beside the replication's at full scale."""
+"""Table 3: every setting beside what the sources say of it, and its value at full scale."""
 
+from collections.abc import Iterator
 from itertools import product
 
 import pandas as pd
 
-from fedper.judge.histories import DATASET_TITLES, MODEL_TITLES, figure_title
+from fedper.names import DATASETS, MODELS
 from fedper.plan.experiments import figure_runs
 from fedper.report.tables import Table
 
 ABSENT = object()
 
+IN_THE_CODE = "in the code"
 NOT_ASKED_FOR = "not asked for"
 
-GRID_KEYS = ["datasets", "models", "classes_per_client", "personalization_layers", "variants"]
+WORDS = {
+    "paper": "paper",
+    "authors_code": "authors' code",
+    "public_replication": "public replication",
+}
+"""The sources, by their keys in ``paper/settings.yaml``."""
+
+COLUMNS = ["setting", "of", "ours", "reference", "source", *WORDS, "note"]
+
+GRID = {
+    "datasets": "",
+    "models": "",
+    "classes_per_client": "k = ",
+    "methods": "",
+    "personalization_layers": "K_P = ",
+}
+"""What an entry of a figure's runs lists, and how that is written."""
 
 
-def table3(config: dict, reference: dict) -> Table:
+def table3(config: dict, reference: dict, figures: dict) -> Table:
     """Compare a configuration with ``paper/settings.yaml``, a row for each setting.
 
-    source: "paper", "assumption" or "ours" (what the paper has not) where the configuration has
-    the reference's value; "deviation" where it has another.
+    source: of the reference's value, or "ours", where the configuration has it; "deviation" where
+    it has another.  figures: ``paper/figures.yaml``.
     """
+    titles = {name: f"Figure {figure['number']}" for name, figure in figures.items()}
     rows = [
-        *_of_data_sets(config, reference["of_data_sets"]),
-        *_of_all(config, reference["of_all"]),
-        *_of_the_code(config, reference["in_the_code"]),
-        *_of_figures(config, reference["figures"]),
-        *_set_by_figures(config, reference["of_data_sets"]),
+        *(row for entry in reference["settings"] for row in _of_setting(config, entry)),
+        *_of_figures(config, reference["figures"], titles),
+        *_set_by_figures(config, reference["settings"], titles),
     ]
-    frame = pd.DataFrame(rows, columns=["setting", "of", "ours", "reference", "source", "note"])
+    frame = pd.DataFrame(rows, columns=COLUMNS)
     return Table(
         number=3,
         title="Settings of every experiment",
         frame=frame,
         shown=_for_reading(frame),
-        explained="paper: given in the paper. assumption: the paper is silent. deviation: other "
-        "than the replication at full scale, whose value stands beside it. ours: of something that "
-        "the paper has not.",
+        explained="Source of ours: paper, authors' code, public replication, see beside it; "
+        "assumption: none of them gives it; ours: of what the paper has not; deviation: other than "
+        "the replication at full scale, whose value stands beside it.",
     )
 
 
-def _of_data_sets(config: dict, reference: list[dict]) -> list[dict]:
-    rows = []
-    for entry in reference:
-        for dataset in entry["values"].keys() & config["datasets"].keys():
-            found = _find(config["datasets"][dataset], entry["key"])
-            if isinstance(found, dict):  # of a stand-in, its source is enough here
-                found = found["source"]
-            rows.append(_row(entry, DATASET_TITLES[dataset], found, entry["values"][dataset]))
-    order = list(DATASET_TITLES.values())
-    return sorted(rows, key=lambda row: order.index(row["of"]))
-
-
-def _of_all(config: dict, reference: list[dict]) -> list[dict]:
-    found = [(entry, _find(config, entry["key"])) for entry in reference]
-    return [
-        _row(entry, "all", value, entry["value"]) for entry, value in found if value is not ABSENT
-    ]
-
-
-def _of_the_code(config: dict, reference: list[dict]) -> list[dict]:
-    """List what has no key; some of it a stand-in does in its own way."""
-    stand_ins = [name for name, data in config["datasets"].items() if data["stand_in"]]
-    rows = []
-    for entry in reference:
+def _of_setting(config: dict, entry: dict) -> Iterator[dict]:
+    """Make one row, or one for each name where the key has a ``*``."""
+    if "value" not in entry:
+        return
+    value, (section, *rest) = entry["value"], entry["key"].split(".*.")
+    if section == IN_THE_CODE:
+        stand_ins = any(data["stand_in"] for data in config["datasets"].values())
         changed = entry.get("not_of_stand_ins") and stand_ins
-        ours = "as the stand-ins are made" if changed else entry["value"]
-        rows.append(_row(entry, "all", ours, entry["value"]))
-    return rows
+        yield _row(entry, "all", "as the stand-ins are made" if changed else value, value)
+    elif not rest:
+        yield _row(entry, "all", _find(config, section), value)
+    else:
+        for name, settings in config[section].items():
+            ours = _find(settings, rest[0])
+            if isinstance(ours, dict):  # of a stand-in, its source is enough here
+                ours = ours["source"]
+            if ours is not ABSENT:
+                yield _row(entry, name, ours, value.get(name, ABSENT))
 
 
-def _of_figures(config: dict, reference: dict) -> list[dict]:
-    rows = []
-    for figure, entry in reference.items():
+def _of_figures(config: dict, reference: dict, titles: dict) -> Iterator[dict]:
+    methods = config["methods"]
+    for figure in titles:
         asked = config["figures"].get(figure, {"runs": []})["runs"]
-        same = _combinations(asked) == _combinations(entry["runs"])
-        theirs = _describe(entry["runs"])
-        ours = theirs if same else _describe(asked) or NOT_ASKED_FOR
-        rows.append(_row({**entry, "setting": "runs"}, figure_title(figure), ours, theirs))
-    return rows
+        entry = {"setting": "runs", "source": "ours", "runs": []} | reference.get(figure, {})
+        ours, theirs = (_describe(grids) or NOT_ASKED_FOR for grids in (asked, entry["runs"]))
+        if _combinations(asked, methods) == _combinations(entry["runs"], methods):
+            ours = theirs
+        if asked or entry["runs"]:
+            yield _row(entry, titles[figure], ours, theirs if entry["runs"] else ABSENT)
 
 
-def _set_by_figures(config: dict, reference: list[dict]) -> list[dict]:
+def _set_by_figures(config: dict, reference: list[dict], titles: dict) -> Iterator[dict]:
     """List what holds for one figure alone (``set``), and seeds of single entries."""
-    rows = []
+    by_key = {entry["key"]: entry for entry in reference}
     for figure, asked in config["figures"].items():
         datasets = dict.fromkeys(run.dataset for run in figure_runs(config, figure))
         for key, value in asked.get("set", {}).items():
-            for entry in reference:
-                if entry["key"] == key:
-                    names = [name for name in datasets if name in entry["values"]]
-                    of = f"{figure_title(figure)} alone"
-                    rows += [_row(entry, of, value, entry["values"][name]) for name in names]
-        own = {_text(grid["seeds"]) for grid in asked["runs"] if "seeds" in grid}
+            alone = {"datasets": {name: {key: value} for name in datasets}}
+            for row in _of_setting(alone, by_key[f"datasets.*.{key}"]):
+                yield row | {"of": f"{titles[figure]} alone"}
+        own = {to_text(grid["seeds"]) for grid in asked["runs"] if "seeds" in grid}
         if own:
             entry = {"setting": "seeds of some runs", "source": "assumption"}
-            words = "; ".join(sorted(own))
-            rows.append(_row(entry, figure_title(figure), words, words))
-    return rows
+            yield _row(entry, titles[figure], *["; ".join(sorted(own))] * 2)
 
 
 def _row(entry: dict, of: str, ours: object, reference: object) -> dict:
+    """Make a row; what the reference has not (ABSENT) is ours, and no deviation."""
+    source = entry["source"] if isinstance(entry["source"], str) else entry["source"].get(of)
+    if reference is ABSENT:
+        reference, source, entry = ours, "ours", {"setting": entry["setting"]}
     return {
         "setting": entry["setting"],
-        "of": of,
-        "ours": _text(ours),
-        "reference": _text(reference),
-        "source": entry["source"] if ours == reference else "deviation",
-        "note": entry.get("note", ""),
+        "of": title_of(of),
+        "ours": to_text(ours),
+        "reference": to_text(reference),
+        "source": source if ours == reference else "deviation",
+        **{key: entry.get(key) or "" for key in (*WORDS, "note")},
     }
 
 
@@ -120,51 +128,52 @@ def _find(settings: dict, path: str) -> object:
     return value
 
 
-def _combinations(grids: list[dict]) -> set[tuple]:
-    """List all that is compared: data set, model, k, K_P and variant."""
+def _combinations(grids: list[dict], methods: dict) -> set[tuple]:
+    """List all that is compared: data set, model, k, method, and K_P where the method is free."""
+    fixed = {name for name, m in methods.items() if m["personalization_layers"] != "figure"}
     return {
-        values
+        (*values[:-1], None if values[-2] in fixed else values[-1])
         for grid in grids
-        for values in product(*(grid.get(key, [None]) for key in GRID_KEYS))
+        for values in product(*(grid.get(key, [None]) for key in GRID))
     }
 
 
 def _describe(grids: list[dict]) -> str:
     """Write what a figure compares, in as many parts as it has entries."""
-    parts = []
-    for grid in grids:
-        words = [
-            ", ".join(DATASET_TITLES[name] for name in grid["datasets"]),
-            ", ".join(MODEL_TITLES[name] for name in grid["models"]),
-        ]
-        if "classes_per_client" in grid:
-            words.append(f"k = {_text(grid['classes_per_client'])}")
-        words.append(f"K_P = {_text(grid['personalization_layers'])}")
-        words += [name.replace("_", " ") for name in grid["variants"] if name != "plain"]
-        parts.append("; ".join(words))
-    return " | ".join(parts)
+    return " | ".join(
+        "; ".join(
+            prefix + ", ".join(title_of(name) for name in grid[key])
+            for key, prefix in GRID.items()
+            if key in grid
+        )
+        for grid in grids
+    )
 
 
-def _text(value: object) -> str:
-    if value is None:
+def title_of(name: str) -> str:
+    """Write the title of a data set or a model, or else the name as it is."""
+    known = (DATASETS | MODELS).get(name)
+    return known.title if known else str(name)
+
+
+def to_text(value: object) -> str:
+    """Write a value of a configuration, for people."""
+    if value is None or value == []:
         return "none"
     if isinstance(value, list):
-        return ", ".join(map(_text, value))
+        return ", ".join(map(to_text, value))
+    if isinstance(value, dict):  # a phase of a method
+        epochs = {"local": "e epochs", 1: "1 epoch"}.get(n := value["epochs"], f"{n} epochs")
+        return f"{value['layers']} layers, {epochs}"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _for_reading(frame: pd.DataFrame) -> pd.DataFrame:
-    """Merge the data sets that share a setting, and leave out what is said twice."""
-    keys = ["setting", "ours", "reference", "source", "note"]
+    """Merge the names that share a setting, and leave out what is said twice."""
+    keys = [column for column in COLUMNS if column != "of"]
     merged = frame.groupby(keys, sort=False)["of"].agg(", ".join).reset_index()
     same = merged["ours"] == merged["reference"]
-    return pd.DataFrame(
-        {
-            "setting": merged["setting"],
-            "of": merged["of"],
-            "ours": merged["ours"],
-            "source": merged["source"],
-            "full scale": merged["reference"].mask(same, ""),
-            "note": merged["note"],
-        }
+    merged["full scale"] = merged["reference"].mask(same, "")
+    return merged[["setting", "of", "ours", "source", "full scale", *WORDS, "note"]].rename(
+        columns=WORDS
     )

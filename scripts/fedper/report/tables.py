@@ -5,24 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fedper.judge.histories import (
-    MODEL_TITLES,
-    RUN_COLUMNS,
-    dataset_order,
-    dataset_title,
-    faults,
-    last_round,
-)
-
-ROW = [
-    "dataset",
-    "model",
-    "classes_per_client",
-    "method",
-    "personalization_layers",
-    "settings",
-]
-"""What has a row of its own in Table 1: RUN_COLUMNS without the seed, in the order to read."""
+from fedper.judge.summary import describe_accuracy, final_accuracy, in_order
+from fedper.names import dataset_title, model_title
 
 
 @dataclass(frozen=True)
@@ -79,44 +63,6 @@ def table2(clients: pd.DataFrame) -> Table:
     )
 
 
-def final_accuracy(clients: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the last round of every setting, one row each.
-
-    accuracy_mean, accuracy_sd: of the client mean, over seeds (sd: NaN for one seed).
-    client_sd: spread over clients, mean over seeds.  client_min: the worst client of any seed.
-    All in 0 … 1, over the n_seeds - n_missing - n_diverged runs that have a last round.
-    """
-    last = last_round(clients)
-    seeds = last.groupby([*RUN_COLUMNS, "round"], dropna=False)["accuracy"].agg(
-        ["mean", "std", "min"]
-    )
-    rows = seeds.reset_index().groupby(ROW, dropna=False)
-    table = rows.agg(
-        round=("round", "max"),
-        n_seeds=("seed", "nunique"),
-        accuracy_mean=("mean", "mean"),
-        accuracy_sd=("mean", "std"),
-        client_sd=("std", "mean"),
-        client_min=("min", "min"),
-    ).reset_index()
-    wrong = faults(clients).groupby([*ROW, "fault"], dropna=False).size().reset_index(name="n")
-    for fault in ("missing", "diverged"):
-        n_runs = wrong[wrong["fault"] == fault].drop(columns="fault")
-        counts = table[ROW].merge(n_runs, how="left", on=ROW)["n"]
-        table[f"n_{fault}"] = counts.fillna(0).astype(int)
-    return in_order(table)
-
-
-def in_order(table: pd.DataFrame) -> pd.DataFrame:
-    """Sort by data set and model as the paper has them, then by what varies."""
-    order = {"dataset": dataset_order, "model": list(MODEL_TITLES).index}
-    return table.sort_values(
-        [column for column in ROW if column in table],
-        key=lambda column: column.map(order[column.name]) if column.name in order else column,
-        ignore_index=True,
-    )
-
-
 def _a_column_a_depth(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Write the accuracies of one setting beside each other."""
     accuracy = [describe_accuracy(row) for _, row in frame.iterrows()]
@@ -147,26 +93,12 @@ def _keys_for_reading(frame: pd.DataFrame) -> pd.DataFrame:
     several = frame.groupby("dataset")["settings"].transform("nunique") > 1
     names = frame["dataset"].map(dataset_title)
     shown = pd.DataFrame({"data set": names.where(~several, names + ", " + frame["settings"])})
-    shown["model"] = frame["model"].map(MODEL_TITLES)
+    shown["model"] = frame["model"].map(model_title)
     shown["k"] = frame["classes_per_client"].map(lambda k: "-" if np.isnan(k) else f"{k:.0f}")
     if "method" in frame:
         shown["method"] = frame["method"]
         shown["K_P"] = frame["personalization_layers"]
     return shown
-
-
-def describe_accuracy(row: pd.Series) -> str:
-    """Write mean ± sd of the seeds that have an accuracy, and what became of the others."""
-    lost = [
-        f"{row[f'n_{fault}']} of {row['n_seeds']} {fault}" if row["n_seeds"] > 1 else fault
-        for fault in ("missing", "diverged")
-        if row[f"n_{fault}"]
-    ]
-    if np.isnan(row["accuracy_mean"]):
-        return ", ".join(lost)
-    spread = "" if np.isnan(row["accuracy_sd"]) else f" ± {row['accuracy_sd']:.3f}"
-    note = f" ({', '.join(lost)})" if lost else ""
-    return f"{row['accuracy_mean']:.3f}{spread}{note}"
 
 
 def _three_digits(value: float) -> str:

@@ -1,0 +1,22 @@
+"""What draws a figure, by the name that ``paper/figures.yaml`` gives to it."""
+
+from collections.abc import Callable
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from fedper.judge.summary import accuracy_and_traffic, last_round, mean_over_clients
+from fedper.report.beyond import draw_clients, draw_communication
+from fedper.report.curves import draw_depths, draw_methods, draw_variants
+
+SumUp = Callable[[pd.DataFrame], pd.DataFrame]
+Draw = Callable[[pd.DataFrame, str], Figure]
+
+DRAWERS: dict[str, tuple[SumUp, Draw]] = {
+    "methods": (mean_over_clients, draw_methods),
+    "depths": (mean_over_clients, draw_depths),
+    "variants": (mean_over_clients, draw_variants),
+    "clients": (last_round, draw_clients),
+    "communication": (accuracy_and_traffic, draw_communication),
+}
+"""How the histories of a figure's runs are summed up, and how that is drawn with a note below."""
