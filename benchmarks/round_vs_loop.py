@@ -34,18 +34,20 @@ from fedper.files import write_text
 from fedper.method import Method, Phase, Test
 from fedper.names import MODELS
 from fedper.randomness import seed_for
-from fedper.run import Run, change
+from fedper.run import CHOICES, Run, change
 from fedper.train.device import describe, set_up_device
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 RUN = Run(
     dataset="random", stand_in=None, n_clients=4, classes_per_client=10,
-    samples={}, model="mobilenet_v1", width=1.0, stem="imagenet",
+    samples={}, model="mobilenet_v1", width=1.0, stem="cifar",
     method=Method("FedPer", "last", 2, "full", (Phase("all", 4),), new_base=(), before_test=()),
     rounds=1, batch_size=128, learning_rate=0.01,
     momentum=0.9, weight_decay=0.0, optimiser_state="anew", pixels="centred", augmentation="none",
-    initial_personal="same", tests=(Test("end", "averaged"),), other_tests_every=1,
+    initial_personal="same",
+    tests=(Test("end", "averaged"), Test("end", "reestimated"), Test("end", "own"),
+           Test("end", "test batch"), Test("before", "averaged")), other_tests_every=5,
     evaluation_batch_size=500, threads=1, precision="float32", deterministic=True, seed=0,
 )  # fmt: skip
 
@@ -88,6 +90,15 @@ def plain_loop(model: nn.Module, clients: list[Client], run: Run) -> None:
                 optimiser.zero_grad()
                 cross_entropy(model(images), data.labels[index]).backward()
                 optimiser.step()
+
+
+def whole_round(
+    model: nn.Sequential, base: State, clients: list[Client], round_: int, run: Run
+) -> None:
+    """Play a round with the tests that are due in it."""
+    examiner, clients = Examiner(round_, change(run, rounds=round_ + 1)), clients[:]
+    base, _ = server_round(model, base, clients, round_, run, examiner)
+    welcome_base(model, base, clients, round_, run, examiner)
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:
@@ -147,7 +158,8 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: 
             name: lambda clients, m=loop: plain_loop(m, clients, run)
             for name, loop in loops.items()
         },
-        "evaluation": lambda clients: welcome_base(model, base, clients, 1, run, Examiner(1, run)),
+        "evaluation": lambda clients: whole_round(model, base, clients, 1, run),
+        "all_tests": lambda clients: whole_round(model, base, clients, run.other_tests_every, run),
     }
     for work in turn.values():
         work(clients[:1])  # warms up
@@ -167,13 +179,19 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: 
         "loop_images_per_s": {layout: round(trained / median[layout], 1) for layout in loops},
         "fastest_loop": fastest,
         "round_over_fastest_loop": round(statistics.median(ratios), 3),
-        "evaluation_over_training": round(median["evaluation"] / median["round"], 3),
+        "evaluation_over_training": round(median["evaluation"] / median["round"] - 1, 3),
+        "other_tests_share": round(
+            (median["all_tests"] / median["evaluation"] - 1) / run.other_tests_every, 4
+        ),
     }
 
 
 def measure_here(arguments: argparse.Namespace) -> list[dict]:
     """Measure both models in this process."""
-    run = change(RUN, width=arguments.width, n_clients=arguments.clients, threads=arguments.threads)
+    run = change(
+        RUN, width=arguments.width, stem=arguments.stem, n_clients=arguments.clients,
+        threads=arguments.threads,
+    )  # fmt: skip
     device = set_up_device(arguments.device, run)
     return [
         measure(
@@ -206,9 +224,10 @@ def measure_beside_each_other(n_processes: int, threads: int, arguments: list[st
                 "round_over_fastest_loop": round(
                     statistics.mean(part["round_over_fastest_loop"] for part in parts), 3
                 ),
-                "evaluation_over_training": round(
-                    statistics.mean(part["evaluation_over_training"] for part in parts), 3
-                ),
+                **{
+                    name: round(statistics.mean(part[name] for part in parts), 4)
+                    for name in ("evaluation_over_training", "other_tests_share")
+                },
             }
         )
     return together
@@ -231,6 +250,7 @@ def main() -> None:
     parser.add_argument("--loops", nargs="+", choices=LOOPS, default=list(LOOPS))
     parser.add_argument("--ways", nargs="+", default=["1x2", "2x1"], help="processes x threads")
     parser.add_argument("--width", type=float, default=1.0)
+    parser.add_argument("--stem", choices=CHOICES["stem"], default=RUN.stem)
     parser.add_argument("--clients", type=int, default=10)
     parser.add_argument("--images", type=int, default=500, help="training images a client")
     parser.add_argument("--threads", type=int, default=1)
@@ -243,7 +263,7 @@ def main() -> None:
         print(json.dumps(measure_here(arguments)))
         return
 
-    given = ("width", "clients", "images", "repeats", "device")
+    given = ("width", "stem", "clients", "images", "repeats", "device")
     passed = [word for name in given for word in (f"--{name}", str(getattr(arguments, name)))]
     passed += ["--models", *arguments.models, "--loops", *arguments.loops]
     rows = [
@@ -255,6 +275,7 @@ def main() -> None:
         "device": describe(set_up_device(arguments.device, RUN)),
         "torch": torch.__version__,
         "width": arguments.width,
+        "stem": arguments.stem,
         "clients": arguments.clients,
         "images_per_client": arguments.images,
         "local_epochs": RUN.method.train[0].epochs,

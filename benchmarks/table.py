@@ -10,7 +10,7 @@ from pathlib import Path
 import against_flower
 import pandas as pd
 from fedper.files import write_text
-from fedper.judge.histories import MODEL_TITLES
+from fedper.names import model_title
 
 INTRODUCTION = """# Benchmarks
 
@@ -32,7 +32,7 @@ def speed(result: dict) -> str:
     """Compare the engine with plain loops."""
     rows = [
         {
-            "model": MODEL_TITLES[row["model"]],
+            "model": model_title(row["model"]),
             "processes x threads": f"{row['processes']} x {row['threads']}",
             "engine": row["round_images_per_s"],
             **{
@@ -42,16 +42,17 @@ def speed(result: dict) -> str:
             },
             "engine / best loop in turn": row["round_over_fastest_loop"],
             "evaluation / training": row["evaluation_over_training"],
+            "other tests, share of a round": row.get("other_tests_share", "-"),
         }
         for row in result["rows"]
     ]
     best = ", ".join(
-        f"{MODEL_TITLES[model]} {ratio}"
+        f"{model_title(model)} {ratio}"
         for model, ratio in result["best_round_over_best_loop"].items()
     )
     return (
-        f"## Engine and plain PyTorch loop\n\nBatch {result['batch_size']}, 32 x 32 pixels, width "
-        f"{result['width']}, float32, {result['clients']} clients of "
+        f"## Engine and plain PyTorch loop\n\nBatch {result['batch_size']}, 32 x 32 pixels, stem "
+        f"{result['stem']}, width {result['width']}, float32, {result['clients']} clients of "
         f"{result['images_per_client']} images, {result['local_epochs']} local epochs; "
         f"{result['device']}, PyTorch {result['torch']}. The loop trains on the same batches "
         "without any federation; with nn.Conv2d it computes the published convolutions, padding "
@@ -78,18 +79,18 @@ def flower(result: dict) -> str:
 def scaling(result: dict) -> str:
     """Show the memory of more clients, the time of more personalization layers, and shares."""
     memory = [
-        {"model": MODEL_TITLES[row["model"]], "clients": row["clients"],
+        {"model": model_title(row["model"]), "clients": row["clients"],
          "evaluation, ms a client": row["evaluation_ms_per_client"],
          "peak memory, MiB": row["peak_mib"]}
         for row in result["memory"]
     ]  # fmt: skip
     k_p = [
-        {"model": MODEL_TITLES[row["model"]], "K_P": row["k_p"], **times(row, "K_P = 0")}
+        {"model": model_title(row["model"]), "K_P": row["k_p"], **times(row, "K_P = 0")}
         for row in result["k_p"]
     ]
     first = result["k_p"][0]
     shares = [
-        {"model": MODEL_TITLES[row["model"]]}
+        {"model": model_title(row["model"])}
         | {
             part: f"{row[f'{part}_s'] / sum(v for k, v in row.items() if k.endswith('_s')):.1%}"
             for part in ("training", "aggregation", "evaluation", "checkpoints")
@@ -127,7 +128,7 @@ def clients(result: dict) -> str:
 
     first = result["one_step"][0]
     return (
-        f"## Number of clients\n\n{MODEL_TITLES[first['model']]} of width {result['width']}, "
+        f"## Number of clients\n\n{model_title(first['model'])} of width {result['width']}, "
         f"K_P = {first['k_p']}, one thread. Rounds are played in slices of their clients, in which "
         f"the numbers of clients take turns; medians over {result['slices']} slices, with "
         "quartiles of the ratios.\n\n"
