@@ -30,7 +30,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from fedper.data.dataset import Dataset, Split, load_dataset, save_dataset
-from fedper.data.partition import ClientSamples, Partition, draw_partition, write_partition
+from fedper.data.draw import draw_partition
+from fedper.data.partition import ClientSamples, Partition, write_partition
 from fedper.files import write_text
 from fedper.names import MODELS
 from fedper.run import Run, change
@@ -113,27 +114,22 @@ def set_up(arguments: argparse.Namespace, folder: Path) -> tuple[Run, int]:
     from round_vs_loop import RUN  # loads PyTorch
 
     data = load_dataset(arguments.data) if arguments.data else make_digits()
-    partition = draw_partition(
-        data.train.labels,
-        data.test.labels,
-        data.n_classes,
-        arguments.clients,
-        arguments.classes_per_client,
-        arguments.train_images_per_class,
-        arguments.test_images_per_class,
-        RUN.seed,
-    )
+    samples = {
+        "rule": "balanced", "images_per_class": arguments.train_images_per_class,
+        "test": {"from": "official", "images_per_class": arguments.test_images_per_class},
+    }  # fmt: skip
+    k = arguments.classes_per_client
+    partition = draw_partition(data, samples, arguments.clients, k, RUN.seed)
     data, partition = cut(data, partition)
     save_dataset(data, folder / "data.safetensors")
     write_partition(partition, folder / "partition.json")
-    images = ("train_images_per_class", "test_images_per_class")
     same = ("classes_per_client", "width", "personalization_layers", "rounds", "local_epochs",
             "batch_size", "learning_rate")  # fmt: skip
     run = change(
         RUN,
         dataset=data.provenance["source"],
         n_clients=arguments.clients,
-        samples={key: getattr(arguments, key) for key in images},
+        samples=samples,
         threads=1,
         **{key: getattr(arguments, key) for key in same},
     )

@@ -24,7 +24,8 @@ from fedper.algorithm.federated import server_round
 from fedper.errors import InputError, one_line_errors
 from fedper.files import write_text
 from fedper.names import MODELS
-from fedper.plan.experiments import data_name, figure_runs, partition_file
+from fedper.plan.draws import draws_of_runs
+from fedper.plan.experiments import figure_runs
 from fedper.run import Run, change
 from fedper.train.concurrent import concurrent_round
 from fedper.train.device import describe, set_up_device
@@ -88,12 +89,10 @@ def runs_in_order(config: dict) -> list[Run]:
 def files_of(config: dict, run: Run) -> dict[str, Path]:
     """Name the files that a run reads and writes, as the workflow does."""
     scale = config["scale"]
-    drawn = partition_file(run.dataset, run.classes_per_client, run.seed)
+    draw = draws_of_runs(config)[run.name]
     return {
-        "data": Path(
-            f"data/prepared/{scale}/{data_name(config, run.dataset, run.seed)}.safetensors"
-        ),
-        "partition": Path(f"results/{scale}/partitions/{drawn}"),
+        "data": Path(f"data/prepared/{scale}/{draw.data.name}.safetensors"),
+        "partition": Path(f"results/{scale}/partitions/{draw.name}.json"),
         "checkpoints": Path(f"checkpoints/{scale}/{run.name}"),
         "out": Path(f"results/{scale}/runs/{run.name}"),
     }

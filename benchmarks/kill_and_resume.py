@@ -23,7 +23,8 @@ from pathlib import Path
 
 import numpy as np
 from fedper.data.dataset import Split, make_dataset, save_dataset
-from fedper.data.partition import draw_partition, write_partition
+from fedper.data.draw import draw_partition
+from fedper.data.partition import write_partition
 from fedper.files import PREFIX, write_text
 from fedper.method import Phase, Test
 from fedper.names import MODELS
@@ -33,7 +34,8 @@ from round_vs_loop import RUN
 SCRIPT = Path(__file__).parents[1] / "scripts/train.py"
 SMALL = change(
     RUN, n_clients=5, classes_per_client=4, width=0.25, local_epochs=1, batch_size=8, rounds=12,
-    samples={"train_images_per_class": 20, "test_images_per_class": 20},
+    samples={"rule": "balanced", "images_per_class": 20,
+             "test": {"from": "official", "images_per_class": 20}},
     evaluation_batch_size=40,
 )  # fmt: skip
 KINDS = {
@@ -59,7 +61,7 @@ def make_data(folder: Path) -> None:
 
     data = make_dataset(side(), side(), 10, {"source": "random images"})
     save_dataset(data, folder / "data.safetensors")
-    drawn = draw_partition(data.train.labels, data.test.labels, 10, 5, 4, 20, 20, RUN.seed)
+    drawn = draw_partition(data, SMALL.samples, 5, 4, RUN.seed)
     write_partition(drawn, folder / "partition.json")
 
 

@@ -28,6 +28,8 @@ def main() -> None:
     receipt = read_receipt(arguments.receipt)
     check_receipt(receipt, arguments.receipt)
     dataset, excluded = prepare(arguments.settings, receipt, arguments.seed, arguments.threads)
+    if "counts" in dataset.provenance:
+        print(f"{arguments.settings['dataset']}: {dataset.provenance['counts']}")
     save_dataset(dataset, arguments.out)
     write_text(arguments.excluded, excluded.to_csv(index=False))
     write_text(arguments.provenance, json.dumps(dataset.provenance, indent=2) + "\n")

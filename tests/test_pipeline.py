@@ -145,7 +145,7 @@ def test_another_number_of_clients_at_once_trains_nothing(finished):
 def test_another_seed_trains_only_that_seed(finished):
     """The draw of workers has a seed too, so their data are prepared once more, fetched not."""
     plan = planned(snakemake(finished, "--dry-run", config=changed(seeds=[0, 1])))
-    data = {"prepare": 1, "partition_by_class": 2, "partition_by_worker": 1}
+    data = {"prepare": 1, "partition": 6}
     assert plan == {**data, "train": 3, "figure": 2, **AFTER_RUNS}
 
 
@@ -153,7 +153,7 @@ def test_another_seed_of_one_entry_trains_only_that_entry(finished):
     config = changed()
     config["figures"]["figure2"]["runs"][0]["seeds"] = [0, 1]
     plan = planned(snakemake(finished, "--dry-run", config=config))
-    assert plan == {"partition_by_class": 1, "train": 2, "figure": 1, **AFTER_RUNS}
+    assert plan == {"partition": 1, "train": 2, "figure": 1, **AFTER_RUNS}
 
 
 def test_a_setting_of_one_figure_trains_only_the_runs_that_it_touches(finished):
@@ -203,10 +203,12 @@ def with_files(tmp_path):
         "stand_in": None,
         "sources": [{"from": "files", "folder": "data/raw/cifar10"}],
         "partition": {
-            "classes_per_client": [4], "train_images_per_class": 4, "test_images_per_class": 2,
+            "rule": "balanced", "classes_per_client": [4], "images_per_class": 4,
+            "test": {"from": "official", "images_per_class": 2},
         },
     }  # fmt: skip
     config["datasets"] = {"cifar10": cifar10}
+    config["multiverse"] = {"runs": [], "universes": {}}
     return tmp_path, config
 
 
@@ -218,7 +220,7 @@ def test_files_at_hand_are_checked_again_if_they_are_others_not_if_they_are_touc
     assert planned(snakemake(folder, "data", "--dry-run", config=config)) == {}
     write_images(path, 50, seed=2)
     plan = planned(snakemake(folder, "data", "--dry-run", config=config))
-    assert {"fetch", "prepare", "partition_by_class"} <= plan.keys()
+    assert {"fetch", "prepare", "partition"} <= plan.keys()
 
 
 def test_stand_ins_need_no_network(tmp_path):

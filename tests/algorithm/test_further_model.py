@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, SMALL
 from fedper.data.dataset import save_dataset
-from fedper.data.partition import draw_partition, write_partition
+from fedper.data.draw import draw_partition
+from fedper.data.partition import write_partition
 from fedper.provenance import code_digest
 
 VGG11 = '''"""VGG-11 (Simonyan and Zisserman 2015, configuration A), with BatchNorm."""
@@ -59,9 +60,7 @@ def call(scripts: Path, *command: object) -> subprocess.CompletedProcess:
 @pytest.fixture
 def inputs(small_dataset, tmp_path) -> list[object]:
     save_dataset(small_dataset, tmp_path / "d.safetensors")
-    partition = draw_partition(
-        small_dataset.train.labels, small_dataset.test.labels, 10, 5, 4, 20, 20, RUN.seed
-    )
+    partition = draw_partition(small_dataset, RUN.samples, 5, 4, RUN.seed)
     write_partition(partition, tmp_path / "p.json")
     return ["--data", tmp_path / "d.safetensors", "--partition", tmp_path / "p.json",
             "--device", "cpu", "--out", tmp_path / "run"]  # fmt: skip

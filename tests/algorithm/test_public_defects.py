@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from conftest import build, evaluate_round, random_samples, start
+from conftest import RUN, build, evaluate_round, random_samples, start
 from fedper.algorithm.federated import client_update
 from fedper.algorithm.models import split
 from fedper.algorithm.sgd import train_phases
 from fedper.algorithm.state import Message
 from fedper.algorithm.weights import initial_base
-from fedper.data.partition import draw_partition
+from fedper.data.draw import draw_by_class
 from fedper.names import MODELS
 from torch import nn
 
@@ -71,7 +71,8 @@ def test_clients_weigh_by_samples_and_not_by_batches(make_run):
 def test_the_seed_reaches_partition_initialisation_and_batches(make_run):
     """There, nothing reads the seed of the configuration."""
     labels = np.repeat(np.arange(10), 40)
-    one, other = (draw_partition(labels, labels, 10, 10, 4, 40, 40, seed) for seed in (0, 1))
+    drawn = [draw_by_class(labels, labels, 10, RUN.samples, 10, 4, seed) for seed in (0, 1)]
+    one, other = drawn
     assert one.clients != other.clients
 
     runs = [make_run(seed=seed) for seed in (0, 1)]
@@ -87,7 +88,8 @@ def test_the_split_is_drawn_once_and_stays(make_run):
     """There, training and test samples are split again, without a seed, at every call."""
     labels = np.repeat(np.arange(10), 40)
     np.random.default_rng(0).shuffle(labels)
-    first, second = (draw_partition(labels, labels, 10, 10, 4, 40, 40, 0) for _ in range(2))
+    drawn = [draw_by_class(labels, labels, 10, RUN.samples, 10, 4, 0) for _ in range(2)]
+    first, second = drawn
     assert first == second
     run = make_run()
     model, base, clients = start(run, sizes=(8, 8))

@@ -19,7 +19,8 @@ import torch
 from conftest import REPOSITORY, SMALL, run_main
 from fedper.algorithm.models import split
 from fedper.data.dataset import save_dataset
-from fedper.data.partition import draw_partition, write_partition
+from fedper.data.draw import draw_partition
+from fedper.data.partition import write_partition
 from fedper.run import change
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
@@ -31,9 +32,7 @@ FLOWER_PYTHON = os.environ.get("FLOWER_PYTHON", sys.executable)
 
 
 def draw(dataset, run):
-    return draw_partition(
-        dataset.train.labels, dataset.test.labels, 10, run.n_clients, 4, 20, 20, run.seed
-    )
+    return draw_partition(dataset, SMALL.samples, run.n_clients, 4, run.seed)
 
 
 @pytest.mark.parametrize("personalization_layers", [0, 2])

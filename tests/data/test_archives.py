@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import pickle
 import tarfile
 from pathlib import Path
@@ -14,6 +15,10 @@ from fedper.data.parquet import read as read_parquet
 from fedper.fetch.catalogue import official_archive
 from test_data import random_images, raw_data, write_parquet
 from torchvision.datasets import CIFAR10, CIFAR100
+
+BALANCED = json.dumps(
+    {"rule": "balanced", "images_per_class": 4, "test": {"from": "official", "images_per_class": 2}}
+)
 
 
 def md5(content: bytes) -> str:
@@ -102,9 +107,9 @@ def test_both_layouts_give_the_same_data_and_byte_identical_partitions(both_layo
             ("prepare_dataset.py", "--receipt", out / "source.json", "--settings", settings,
              "--out", out / "d.safetensors", "--about", out / "d.json",
              "--provenance", out / "p.json", "--excluded", out / "d.csv"),
-            ("draw_partition.py", "balanced", "--data", out / "d.safetensors", "--n-clients", 5,
-             "--classes-per-client", n_classes * 4 // 10, "--train-images-per-class", 4,
-             "--test-images-per-class", 2, "--seed", 3, "--out", out / "partition.json"),
+            ("draw_partition.py", "--data", out / "d.safetensors", "--n-clients", 5,
+             "--classes-per-client", n_classes * 4 // 10, "--settings", BALANCED,
+             "--seed", 3, "--out", out / "partition.json"),
         )  # fmt: skip
         for command in commands:
             status, message = run_main(*command)

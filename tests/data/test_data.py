@@ -21,7 +21,7 @@ from fedper.data.dataset import (
 from fedper.data.digit_pairs import make as make_digit_pairs
 from fedper.data.digits import make as make_digits
 from fedper.data.parquet import read as read_parquet
-from fedper.data.partition import draw_partition
+from fedper.data.draw import draw_partition
 from fedper.data.reading import RawData
 from fedper.errors import InputError
 from fedper.train.set_up import on_device
@@ -119,14 +119,22 @@ def test_mean_and_sd_are_those_of_numpy(small_dataset):
     np.testing.assert_allclose(small_dataset.sd, pixels.std(axis=(0, 2, 3)), rtol=1e-9)
 
 
-def test_normalisation_gives_mean_0_and_sd_1_over_the_training_set(small_dataset):
-    split = on_device(small_dataset, small_dataset.train, torch.device("cpu"))
+def test_standardised_pixels_have_mean_0_and_sd_1_over_the_training_set(small_dataset):
+    split = on_device(small_dataset, small_dataset.train, "standardised", torch.device("cpu"))
     images, labels = split.batch(torch.arange(len(split.labels)))
     assert labels.tolist() == small_dataset.train.labels.tolist()
     torch.testing.assert_close(images.mean(dim=(0, 2, 3)), torch.zeros(3), rtol=0, atol=1e-5)
     torch.testing.assert_close(
         images.std(dim=(0, 2, 3), correction=0), torch.ones(3), rtol=1e-5, atol=0
     )
+
+
+@pytest.mark.parametrize(("pixels", "black", "white"), [("unit", 0, 1), ("centred", -1, 1)])
+def test_other_pixels_are_the_same_whatever_the_images(small_dataset, pixels, black, white):
+    split = on_device(small_dataset, small_dataset.train, pixels, torch.device("cpu"))
+    images, _ = split.batch(torch.arange(len(split.labels)))
+    expected = black + small_dataset.train.images / 255 * (white - black)
+    np.testing.assert_allclose(images.numpy(), expected, atol=1e-6)
 
 
 def test_digits_are_balanced_rgb_and_of_cifar_size():
@@ -410,8 +418,12 @@ def test_real_cifar10_has_its_published_statistics():
 @pytest.mark.parametrize("k", [40, 80, 100])
 def test_real_cifar100_is_partitioned_with_balance(k):
     dataset = read(RAW / "cifar100-fifth", 100)
-    train, test = dataset.train.labels, dataset.test.labels
-    clients = draw_partition(train, test, 100, 10, k, 100, 20, seed=0).clients
+    train = dataset.train.labels
+    settings = {
+        "rule": "balanced", "images_per_class": 100,
+        "test": {"from": "official", "images_per_class": 20},
+    }  # fmt: skip
+    clients = draw_partition(dataset, settings, 10, k, seed=0).clients
     holders = [sum(label in client.classes for client in clients) for label in range(100)]
     assert holders == [k // 10] * 100
     assert {len(client.train) for client in clients} == {100 // (k // 10) * k}

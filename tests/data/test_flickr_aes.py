@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import prepare_files, run_main
-from fedper.data import flickr_aes, photos
+from fedper.data import flickr_aes, photos, ratings
 from fedper.data.dataset import load_dataset
-from fedper.data.partition import partition_by_client
+from fedper.data.draw import partition_by_client
 from fedper.data.photos import decode_photo
 from fedper.errors import InputError
 from fedper.names import PHOTO_ARCHIVE, RATINGS
@@ -157,6 +157,7 @@ def test_counts_are_those_of_an_independent_count(world):
         "rated twice, with other scores": 4,
     }
     assert Counter(excluded["reason"].str.split(":").str[0]) == expected
+    assert data.provenance.pop("counts").startswith("differs from the whole data set")
     assert data.provenance == {
         "source": "test",
         "workers_eligible": len(eligible),
@@ -167,6 +168,45 @@ def test_counts_are_those_of_an_independent_count(world):
     is_broken = excluded["reason"].str.startswith("broken")
     for worker, listed in excluded[is_broken].groupby("worker"):
         assert set(listed["image"]) == eligible[worker].keys() & world.broken
+
+
+def counted(world: World) -> dict[str, float]:
+    """Count the world's files, by their text alone."""
+    rows = list(csv.reader((world.folder / RATINGS).read_text("utf-8-sig").splitlines()[1:]))
+    with zipfile.ZipFile(world.folder / PHOTO_ARCHIVE) as archive:
+        photos = {name.removeprefix("40K/") for name in archive.namelist() if name[:5] == "40K/f"}
+    return {
+        "rows": len(rows),
+        "workers": len({worker for worker, _, _ in rows}),
+        "image names": len({image for _, image, _ in rows}),
+        "mean score": round(sum(int(score) for _, _, score in rows) / len(rows), 5),
+        "JPEGs": len(photos),
+        "rows with a photograph": sum(image in photos for _, image, _ in rows),
+    }
+
+
+def test_counts_of_the_real_files_are_compared_with_what_others_counted(
+    world, tmp_path, monkeypatch, capsys
+):
+    found = counted(world)
+    assert found.keys() == ratings.KNOWN.keys()
+    assert found["rows with a photograph"] < found["rows"]
+    monkeypatch.setattr(ratings, "KNOWN", found)
+    assert prepare(world.folder, tmp_path) == (0, "")
+    assert capsys.readouterr().out == (
+        "flickr_aes: all counts are those of the whole data set as others know it\n"
+    )
+    monkeypatch.setattr(ratings, "KNOWN", found | {"rows": 203_104, "mean score": 3.01834})
+    assert prepare(world.folder, tmp_path) == (0, "")
+    assert capsys.readouterr().out == (
+        "flickr_aes: differs from the whole data set as others know it: "
+        f"{found['rows']:,} rows, not 203,104; {found['mean score']} mean score, not 3.01834\n"
+    )
+
+
+def test_a_stand_in_is_compared_with_nothing(world):
+    data, _ = read(world.folder, stand_in={"source": "simulated"})
+    assert "counts" not in data.provenance
 
 
 def test_thirty_are_drawn_of_those_who_qualify(world, result):
@@ -262,8 +302,8 @@ def test_what_can_be_committed_names_no_worker_and_no_image(world, tmp_path):
     assert prepare(world.folder, tmp_path) == (0, "")
     partition = tmp_path / "made/partition.json"
     status, message = run_main(
-        "draw_partition.py", "workers", "--data", tmp_path / "made/d.safetensors",
-        "--n-clients", 30, "--seed", 0, "--out", partition,
+        "draw_partition.py", "--data", tmp_path / "made/d.safetensors", "--n-clients", 30,
+        "--settings", json.dumps(SETTINGS["partition"]), "--seed", 0, "--out", partition,
     )  # fmt: skip
     assert status == 0, message
     shown = partition.read_text() + (tmp_path / "made/d.json").read_text()

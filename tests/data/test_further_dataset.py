@@ -38,15 +38,18 @@ TOYS = {
     "title": "Toys",
     "sources": [{"from": "files", "folder": "data/raw/toys"}],
     "stand_in": None,
+    "pixels": "centred",
+    "augmentation": "none",
     "n_clients": 3,
     "partition": {
-        "rule": "balanced", "classes_per_client": [2], "train_images_per_class": 12,
-        "test_images_per_class": 6,
+        "rule": "balanced", "classes_per_client": [2], "images_per_class": 12,
+        "test": {"from": "official", "images_per_class": 6},
     },
     "rounds": 2,
     "local_epochs": 1,
     "batch_size": 4,
     "learning_rate": 0.02,
+    "tests": TINY["datasets"]["cifar10"]["tests"],
 }  # fmt: skip
 
 GRID = {
@@ -54,7 +57,12 @@ GRID = {
     "methods": ["FedAvg", "FedPer"], "personalization_layers": [2],
 }  # fmt: skip
 
-CONFIG = {**TINY, "datasets": {"toys": TOYS}, "figures": {"figure2": {"runs": [GRID]}}}
+CONFIG = {
+    **TINY,
+    "datasets": {"toys": TOYS},
+    "figures": {"figure2": {"runs": [GRID]}},
+    "multiverse": {"runs": [], "universes": {}},
+}
 
 
 def add_files(folder: Path, record: str = RECORD, reader: str | None = READER) -> None:
@@ -95,7 +103,8 @@ def test_its_samples_are_prepared_and_partitioned(drawn, images):
     """Each client holds two kinds of toys; rows are those of the images sorted by their hash."""
     (about,) = drawn.glob("data/prepared/tiny/toys-????????.json")
     assert json.loads(about.read_text())["n_classes"] == 3
-    partition = json.loads((drawn / "results/tiny/partitions/toys-k2-seed0.json").read_text())
+    (file,) = drawn.glob("results/tiny/partitions/toys-k2-seed0-????????.json")
+    partition = json.loads(file.read_text())
     for split, n in (("train", 12), ("test", 6)):
         hashes = [hashlib.sha256(image.tobytes()).digest() for image in images[f"{split}_x"]]
         labels = images[f"{split}_y"][sorted(range(3 * n), key=hashes.__getitem__)]

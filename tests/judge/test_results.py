@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import RUN, change, diverge, write_run
-from fedper.data.partition import ClientSamples, Partition, draw_partition
+from fedper.data.draw import draw_by_class
+from fedper.data.partition import ClientSamples, Partition
 from fedper.errors import InputError
 from fedper.judge.histories import describe_run, read_clients
 from fedper.judge.summary import (
@@ -195,7 +196,11 @@ def test_the_figure_of_ratings_shows_counts_and_shares():
 
 def test_the_partition_figure_shows_the_counts():
     labels = np.repeat(np.arange(10), 40)
-    partition = draw_partition(labels, labels, 10, 10, 4, 40, 40, 0)
+    settings = {
+        "rule": "balanced", "images_per_class": 40,
+        "test": {"from": "official", "images_per_class": 40},
+    }  # fmt: skip
+    partition = draw_by_class(labels, labels, 10, settings, 10, 4, 0)
     figure = draw_partitions([partition], labels, "note")
     shown = figure.axes[0].collections[0].get_array()
     assert shown.sum() == 400

@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import REPOSITORY, SMALL, start
 from fedper.algorithm.federated import server_round
-from fedper.data.partition import draw_partition
+from fedper.data.draw import draw_partition
 from fedper.errors import InputError
 from fedper.files import PREFIX
 from fedper.method import Phase, Test
@@ -32,7 +32,6 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def play(small_dataset, tmp_path):
     """Return a function that simulates a run with its checkpoints, and can be stopped by a line."""
-    train, test = small_dataset.train.labels, small_dataset.test.labels
 
     def played(run=RUN, stop_at="never", seed=0, folder=tmp_path / "checkpoints", data=None):
         lines = []
@@ -42,7 +41,7 @@ def play(small_dataset, tmp_path):
             if stop_at in line:
                 raise KeyboardInterrupt
 
-        partition = draw_partition(train, test, 10, 5, 4, 20, 20, seed)
+        partition = draw_partition(small_dataset, SMALL.samples, 5, 4, seed)
         data = data or small_dataset
         try:
             if folder:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import SMALL, start
 from fedper.algorithm.federated import server_round
-from fedper.data.partition import draw_partition
+from fedper.data.draw import draw_partition
 from fedper.method import Test
 from fedper.names import MODELS
 from fedper.run import change
@@ -102,8 +102,7 @@ def in_one_split(clients):
 
 @pytest.fixture
 def partition(small_dataset):
-    train, test = small_dataset.train.labels, small_dataset.test.labels
-    return draw_partition(train, test, 10, 5, 4, 20, 20, 0)
+    return draw_partition(small_dataset, SMALL.samples, 5, 4, 0)
 
 
 needs_cuda = pytest.mark.skipif(

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import REPOSITORY, SMALL
 from fedper.data.dataset import save_dataset
-from fedper.data.partition import draw_partition, read_partition, write_partition
+from fedper.data.draw import draw_partition
+from fedper.data.partition import read_partition, write_partition
 from fedper.run import Run, change
 
 
@@ -30,9 +31,8 @@ def assert_one_clear_line(result: subprocess.CompletedProcess, *words: str) -> N
 def inputs(small_dataset, tmp_path) -> Path:
     """A folder with a prepared data set and a partition of it."""
     save_dataset(small_dataset, tmp_path / "data.safetensors")
-    train, test = small_dataset.train.labels, small_dataset.test.labels
     for seed in (0, 1):
-        partition = draw_partition(train, test, 10, 5, 4, 20, 20, seed)
+        partition = draw_partition(small_dataset, SMALL.samples, 5, 4, seed)
         write_partition(partition, tmp_path / f"partition{seed}.json")
     return tmp_path
 
@@ -140,9 +140,9 @@ def test_missing_and_truncated_data_files_are_refused_and_nothing_is_written(tmp
 @pytest.mark.parametrize(("k", "words"), [(0, "0 is not in 1 … 10"), (11, "11 is not in 1 … 10")])
 def test_impossible_k_is_refused(inputs, k, words):
     result = run_script(
-        "draw_partition.py", "balanced", "--data", inputs / "data.safetensors", "--n-clients", 5,
-        "--classes-per-client", k, "--train-images-per-class", 20,
-        "--test-images-per-class", 20, "--seed", 0, "--out", inputs / "new.json",
+        "draw_partition.py", "--data", inputs / "data.safetensors", "--n-clients", 5,
+        "--settings", json.dumps(SMALL.samples), "--classes-per-client", k,
+        "--seed", 0, "--out", inputs / "new.json",
     )  # fmt: skip
     assert_one_clear_line(result, "classes_per_client", words)
     assert not (inputs / "new.json").exists()
@@ -150,10 +150,10 @@ def test_impossible_k_is_refused(inputs, k, words):
 
 def test_data_that_do_not_say_who_holds_them_are_not_partitioned_by_worker(inputs):
     result = run_script(
-        "draw_partition.py", "workers", "--data", inputs / "data.safetensors", "--n-clients", 5,
-        "--seed", 0, "--out", inputs / "new.json",
+        "draw_partition.py", "--data", inputs / "data.safetensors", "--n-clients", 5,
+        "--settings", '{"rule": "workers"}', "--seed", 0, "--out", inputs / "new.json",
     )  # fmt: skip
-    assert_one_clear_line(result, "the data set does not say who holds what", "use balanced")
+    assert_one_clear_line(result, "the data set does not say who holds what", "use slots")
     assert not (inputs / "new.json").exists()
 
 

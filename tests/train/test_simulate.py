@@ -8,7 +8,7 @@ import torch
 from conftest import SMALL, start
 from fedper.algorithm.evaluate import Examiner
 from fedper.algorithm.federated import server_round, welcome_base
-from fedper.data.partition import draw_partition
+from fedper.data.draw import draw_partition
 from fedper.errors import InputError
 from fedper.method import Phase
 from fedper.run import CHOICES, change
@@ -26,8 +26,7 @@ def _no_line(line):
 
 @pytest.fixture
 def partition(small_dataset):
-    train, test = small_dataset.train.labels, small_dataset.test.labels
-    return draw_partition(train, test, 10, 5, 4, 20, 20, 0)
+    return draw_partition(small_dataset, SMALL.samples, 5, 4, 0)
 
 
 def test_weights_are_drawn_on_the_cpu_whatever_the_device(small_dataset, partition, monkeypatch):

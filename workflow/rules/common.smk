@@ -12,17 +12,14 @@ ENVIRONMENT = REPOSITORY / "environment.yml"
 # The package beside this workflow, whether or not one is installed: the scripts use it too.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 from fedper.plan.config import check_config
+from fedper.plan.draws import all_draws, draws_of_runs, draws_to_show, prepared
 from fedper.plan.experiments import (
     all_runs,
-    data_name,
-    data_settings,
     describe_all,
     describe_figure,
     describe_partition,
     figure_runs,
-    is_by_worker,
-    partition_file,
-    partitions_drawn,
+    runs_of_figures,
 )
 from fedper.fetch.named import modules_named
 from fedper.fetch.raw import raw_files, size_of
@@ -33,9 +30,7 @@ from fedper.names import DATASETS, dataset_title
 from fedper.plan.yaml_files import read_yaml
 
 try:
-    check_config(
-        config, source=", ".join(map(os.path.relpath, workflow.configfiles))
-    )
+    check_config(config, source=", ".join(map(os.path.relpath, workflow.configfiles)))
     NAMED = {
         dataset: modules_named(dataset, data["stand_in"])
         for dataset, data in config["datasets"].items()
@@ -53,7 +48,8 @@ def has_gpu():
 
 RESULTS = f"results/{config['scale']}"
 LOGS = f"logs/{config['scale']}"
-RUNS = all_runs(config)
+TRAINED = all_runs(config)
+RUNS = runs_of_figures(config)
 FIRST_SEED = config["seeds"][0]
 USES_GPU = config["compute"]["device"] != "cpu" and has_gpu()
 
@@ -80,29 +76,19 @@ CAPTIONS = read_yaml(PAPER / "captions.yaml")
 
 RAW = Path("data/raw")
 PREPARED = f"data/prepared/{config['scale']}"
-RECEIPT_OF = {data_name(config, dataset): dataset for dataset in config["datasets"]}
-DRAWN = [
-    (dataset, k, seed)
-    for dataset in config["datasets"]
-    for k, seed in partitions_drawn(config, dataset)
-]
-PREPARED_OF = {
-    data_name(config, dataset, seed): (
-        dataset,
-        seed if is_by_worker(dataset) else None,
-    )
-    for dataset, _, seed in DRAWN
-}
+DRAWS = all_draws(config)
+DRAW_OF = draws_of_runs(config)
+PREPARED_OF = {draw.data.name: draw.data for draw in DRAWS.values()}
+RECEIPT_OF = {data.receipt: data for data in PREPARED_OF.values()}
 
 
 wildcard_constraints:
-    run="|".join(RUNS),
+    run="|".join(TRAINED),
     figure="|".join(config["figures"]),
     dataset="|".join(config["datasets"]),
     receipt="|".join(RECEIPT_OF),
     prepared="|".join(PREPARED_OF),
-    k=r"\d+",
-    seed=r"\d+",
+    partition="|".join(DRAWS),
 
 
 def files_at_hand(dataset):
@@ -132,29 +118,23 @@ def code_for(dataset, stage, script):
     return [*named, *modules_of(SCRIPTS / script, *named)]
 
 
-def receipt_of(dataset):
+def receipt_of(data):
     """Which files a data set comes from, as fetch.py found or downloaded them."""
-    return f"{PREPARED}/{data_name(config, dataset)}.source.json"
+    return f"{PREPARED}/{data.receipt}.source.json"
 
 
-def prepared(dataset, seed, suffix="safetensors"):
+def file_of(data, suffix="safetensors"):
     """A data set in canonical form, or (json) its description with a hash of its content.
 
     Rules take the large file as ancient() and the description as what triggers a rerun: once
     data are prepared again and came out the same, nothing is trained again.
     """
-    return f"{PREPARED}/{data_name(config, dataset, int(seed))}.{suffix}"
+    return f"{PREPARED}/{data.name}.{suffix}"
 
 
-def partition_of(dataset, k, seed):
-    """The partition that runs of one data set, k and seed share; k is None for workers."""
-    return f"{RESULTS}/partitions/{partition_file(dataset, k, seed)}"
-
-
-def partitions_of(dataset, seed):
-    """The partitions of a data set that one seed draws: one for each k, or one by worker."""
-    ks = config["datasets"][dataset]["partition"].get("classes_per_client", [None])
-    return [partition_of(dataset, k, seed) for k in ks]
+def partition_file(draw):
+    """The partition that runs of one data set, k, seed and rule share."""
+    return f"{RESULTS}/partitions/{draw.name}.json"
 
 
 def files_of(runs, names=("history.csv", "run.json")):
@@ -210,9 +190,6 @@ PARTITION_FIGURES = expand(
 )
 DATA = [
     *PARTITION_FIGURES,
-    *(
-        file
-        for dataset, k, seed in DRAWN
-        for file in (prepared(dataset, seed), partition_of(dataset, k, seed))
-    ),
+    *map(file_of, PREPARED_OF.values()),
+    *map(partition_file, DRAWS.values()),
 ]

@@ -4,7 +4,7 @@
 rule fetch:
     input:
         script=SCRIPTS / "fetch.py",
-        code=lambda w: code_for(RECEIPT_OF[w.receipt], "fetch", "fetch.py"),
+        code=lambda w: code_for(RECEIPT_OF[w.receipt].dataset, "fetch", "fetch.py"),
     output:
         f"{PREPARED}/{{receipt}}.source.json",
     log:
@@ -12,15 +12,11 @@ rule fetch:
     conda:
         ENVIRONMENT
     params:
-        dataset=lambda w: RECEIPT_OF[w.receipt],
-        sources=lambda w: json.dumps(
-            config["datasets"][RECEIPT_OF[w.receipt]]["sources"]
-        ),
-        stand_in=lambda w: json.dumps(
-            config["datasets"][RECEIPT_OF[w.receipt]]["stand_in"]
-        ),
+        dataset=lambda w: RECEIPT_OF[w.receipt].dataset,
+        sources=lambda w: json.dumps(RECEIPT_OF[w.receipt].sources),
+        stand_in=lambda w: json.dumps(RECEIPT_OF[w.receipt].settings["stand_in"]),
         raw=RAW,
-        files_at_hand=lambda w: files_at_hand(RECEIPT_OF[w.receipt]),
+        files_at_hand=lambda w: files_at_hand(RECEIPT_OF[w.receipt].dataset),
     shell:
         "python {input.script} --dataset {params.dataset} --sources {params.sources:q}"
         " --stand-in {params.stand_in:q} --raw {params.raw} --out {output} 2>&1 | tee {log}"
@@ -30,9 +26,9 @@ rule prepare:
     input:
         script=SCRIPTS / "prepare_dataset.py",
         code=lambda w: code_for(
-            PREPARED_OF[w.prepared][0], "data", "prepare_dataset.py"
+            PREPARED_OF[w.prepared].dataset, "data", "prepare_dataset.py"
         ),
-        receipt=lambda w: receipt_of(PREPARED_OF[w.prepared][0]),
+        receipt=lambda w: receipt_of(PREPARED_OF[w.prepared]),
     output:
         data=f"{PREPARED}/{{prepared}}.safetensors",
         about=f"{PREPARED}/{{prepared}}.json",
@@ -44,11 +40,11 @@ rule prepare:
         ENVIRONMENT
     threads: 2
     params:
-        settings=lambda w: json.dumps(data_settings(config, PREPARED_OF[w.prepared][0])),
+        settings=lambda w: json.dumps(PREPARED_OF[w.prepared].settings),
         seed=lambda w: (
             ""
-            if PREPARED_OF[w.prepared][1] is None
-            else f"--seed {PREPARED_OF[w.prepared][1]}"
+            if PREPARED_OF[w.prepared].seed is None
+            else f"--seed {PREPARED_OF[w.prepared].seed}"
         ),
     shell:
         "python {input.script} --receipt {input.receipt} --settings {params.settings:q}"
@@ -56,47 +52,28 @@ rule prepare:
         " --provenance {output.provenance} --excluded {output.excluded} 2>&1 | tee {log}"
 
 
-rule partition_by_class:
+rule partition:
     input:
         script=SCRIPTS / "draw_partition.py",
         code=modules_of(SCRIPTS / "draw_partition.py"),
-        data=lambda w: ancient(prepared(w.dataset, w.seed)),
-        about=lambda w: prepared(w.dataset, w.seed, "json"),
+        data=lambda w: ancient(file_of(DRAWS[w.partition].data)),
+        about=lambda w: file_of(DRAWS[w.partition].data, "json"),
     output:
-        f"{RESULTS}/partitions/{{dataset}}-k{{k}}-seed{{seed}}.json",
+        f"{RESULTS}/partitions/{{partition}}.json",
     log:
-        f"{LOGS}/partition/{{dataset}}-k{{k}}-seed{{seed}}.log",
+        f"{LOGS}/partition/{{partition}}.log",
     conda:
         ENVIRONMENT
     params:
-        n_clients=lambda w: config["datasets"][w.dataset]["n_clients"],
-        train=lambda w: config["datasets"][w.dataset]["partition"][
-            "train_images_per_class"
-        ],
-        test=lambda w: config["datasets"][w.dataset]["partition"][
-            "test_images_per_class"
-        ],
+        settings=lambda w: json.dumps(DRAWS[w.partition].samples),
+        n_clients=lambda w: DRAWS[w.partition].n_clients,
+        k=lambda w: (
+            ""
+            if DRAWS[w.partition].classes_per_client is None
+            else f"--classes-per-client {DRAWS[w.partition].classes_per_client}"
+        ),
+        seed=lambda w: DRAWS[w.partition].seed,
     shell:
-        "python {input.script} balanced --data {input.data} --n-clients {params.n_clients}"
-        " --classes-per-client {wildcards.k} --train-images-per-class {params.train}"
-        " --test-images-per-class {params.test} --seed {wildcards.seed}"
+        "python {input.script} --data {input.data} --settings {params.settings:q}"
+        " --n-clients {params.n_clients} {params.k} --seed {params.seed}"
         " --out {output} 2>&1 | tee {log}"
-
-
-rule partition_by_worker:
-    input:
-        script=SCRIPTS / "draw_partition.py",
-        code=modules_of(SCRIPTS / "draw_partition.py"),
-        data=lambda w: ancient(prepared(w.dataset, w.seed)),
-        about=lambda w: prepared(w.dataset, w.seed, "json"),
-    output:
-        f"{RESULTS}/partitions/{{dataset}}-seed{{seed}}.json",
-    log:
-        f"{LOGS}/partition/{{dataset}}-seed{{seed}}.log",
-    conda:
-        ENVIRONMENT
-    params:
-        n_clients=lambda w: config["datasets"][w.dataset]["n_clients"],
-    shell:
-        "python {input.script} workers --data {input.data} --n-clients {params.n_clients}"
-        " --seed {wildcards.seed} --out {output} 2>&1 | tee {log}"

@@ -35,9 +35,9 @@ rule figure_partition:
     input:
         script=SCRIPTS / "draw_partition_map.py",
         code=modules_of(SCRIPTS / "draw_partition_map.py"),
-        data=lambda w: ancient(prepared(w.dataset, FIRST_SEED)),
-        about=lambda w: prepared(w.dataset, FIRST_SEED, "json"),
-        partitions=lambda w: partitions_of(w.dataset, FIRST_SEED),
+        data=lambda w: ancient(file_of(prepared(config, w.dataset, FIRST_SEED))),
+        about=lambda w: file_of(prepared(config, w.dataset, FIRST_SEED), "json"),
+        partitions=lambda w: map(partition_file, draws_to_show(config, w.dataset)),
     output:
         pdf=f"{RESULTS}/figures/partition-{{dataset}}.pdf",
         png=report(

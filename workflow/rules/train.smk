@@ -4,11 +4,9 @@
 rule train:
     input:
         script=SCRIPTS / "train.py",
-        data=lambda w: ancient(prepared(RUNS[w.run].dataset, RUNS[w.run].seed)),
-        about=lambda w: prepared(RUNS[w.run].dataset, RUNS[w.run].seed, "json"),
-        partition=lambda w: partition_of(
-            RUNS[w.run].dataset, RUNS[w.run].classes_per_client, RUNS[w.run].seed
-        ),
+        data=lambda w: ancient(file_of(DRAW_OF[w.run].data)),
+        about=lambda w: file_of(DRAW_OF[w.run].data, "json"),
+        partition=lambda w: partition_file(DRAW_OF[w.run]),
     output:
         history=f"{RESULTS}/runs/{{run}}/history.csv",
         timing=f"{RESULTS}/runs/{{run}}/timing.csv",
@@ -25,12 +23,12 @@ rule train:
         concurrent_clients=config["compute"]["concurrent_clients"],
         device=config["compute"]["device"],
     params:
-        settings=lambda w: RUNS[w.run].to_json(),
+        settings=lambda w: TRAINED[w.run].to_json(),
         # outside the outputs, which Snakemake removes when a job is interrupted
         checkpoints=lambda w: f"checkpoints/{config['scale']}/{w.run}",
         folder=lambda w, output: Path(output.history).parent,
         # a change in the code, though not in a comment, makes all runs stale
-        code=lambda w: code_digest(RUNS[w.run].model),
+        code=lambda w: code_digest(TRAINED[w.run].model),
     shell:
         "python {input.script} --run {params.settings:q} --data {input.data}"
         " --partition {input.partition} --device {resources.device}"

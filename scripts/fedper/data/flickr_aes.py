@@ -14,7 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from fedper.data.dataset import Dataset, Split, make_dataset
 from fedper.data.photos import decode_photos, open_photos
-from fedper.data.ratings import read_ratings
+from fedper.data.ratings import compare_with_known, read_ratings
 from fedper.data.reading import RawData
 from fedper.errors import InputError
 from fedper.names import PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
@@ -71,6 +71,8 @@ def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:
         "ratings_kept": len(chosen),
         "ratings_excluded": excluded["reason"].str.split(":").str[0].value_counts().to_dict(),
     }
+    if raw.settings["stand_in"] is None:
+        about["counts"] = compare_with_known(pd.concat([ratings, doubled]), photos.names)
     row_of = {name: row for row, name in enumerate(names)}
     train, test = (
         _to_split(chosen[chosen["test"] == is_test], images, row_of) for is_test in (False, True)

@@ -1,6 +1,7 @@
 """FLICKR-AES's table of who gave which image which score."""
 
 import csv
+from collections.abc import Set
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,16 @@ from fedper.errors import InputError
 from fedper.fetch.integrity import is_web_page
 
 COLUMNS = ["worker", "imagePair", "score"]
+
+KNOWN = {
+    "rows": 203_104,
+    "workers": 210,
+    "image names": 41_541,
+    "mean score": 3.01834,
+    "JPEGs": 40_984,
+    "rows with a photograph": 193_208,
+}
+"""The whole data set, as two public notebooks that agree counted it; see data/README.md."""
 
 AGAIN = "bring the file again, see data/README.md"
 
@@ -33,6 +44,27 @@ def read_ratings(path: Path, n_scores: int) -> tuple[pd.DataFrame, pd.DataFrame]
         raise InputError(f"{path}: not readable as a table ({error}); {AGAIN}") from error
     table = pd.DataFrame(rows, columns=["worker", "image", "score"])
     return _without_doubles(table.astype({"score": int}))
+
+
+def compare_with_known(ratings: pd.DataFrame, photographs: Set[str]) -> str:
+    """Say in a line where files differ from the whole data set as others know it.
+
+    ratings: every row of the table, with columns worker, image, score. photographs: names of the
+    files in the archive. Other counts are no error: it has been seen with 40,000 photographs, and
+    with 40,988.
+    """
+    found = {
+        "rows": len(ratings),
+        "workers": ratings["worker"].nunique(),
+        "image names": ratings["image"].nunique(),
+        "mean score": round(float(ratings["score"].mean()), 5),
+        "JPEGs": sum(name.endswith(".jpg") and name[0] != "." for name in photographs),
+        "rows with a photograph": int(ratings["image"].isin(photographs).sum()),
+    }
+    others = [f"{n:,} {what}, not {KNOWN[what]:,}" for what, n in found.items() if n != KNOWN[what]]
+    if not others:
+        return "all counts are those of the whole data set as others know it"
+    return f"differs from the whole data set as others know it: {'; '.join(others)}"
 
 
 def _check_row(row: list[str], n_scores: int, path: Path, line: int) -> list[str]:

@@ -8,7 +8,8 @@ from pathlib import Path
 from fedper.errors import InputError
 from fedper.judge.histories import FILES_OF_A_RUN, read_clients
 from fedper.keep.stages import code_of
-from fedper.plan.experiments import all_runs, partition_file, partitions_drawn
+from fedper.plan.draws import all_draws
+from fedper.plan.experiments import all_runs
 from fedper.provenance import code_digest
 from fedper.run import Run
 
@@ -78,10 +79,6 @@ def not_asked_for(config: dict) -> list[Path]:
     """List folders of runs and of checkpoints, and partitions, that ``config`` does not name."""
     results, checkpoints = (Path(top) / config["scale"] for top in ("results", "checkpoints"))
     found = [*results.glob("runs/*"), *results.glob("partitions/*.json"), *checkpoints.glob("*")]
-    drawn = {
-        partition_file(dataset, k, seed)
-        for dataset in config["datasets"]
-        for k, seed in partitions_drawn(config, dataset)
-    }
+    drawn = {f"{name}.json" for name in all_draws(config)}
     asked_for = drawn | set(all_runs(config))
     return sorted(path for path in found if path.name not in asked_for)

@@ -1,15 +1,17 @@
 """The check of a configuration, before anything runs."""
 
 import math
+from functools import cache
 from pathlib import Path
 
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from fedper.data.partition import check_balance
+from fedper.data.classes import check_classes
 from fedper.errors import InputError
 from fedper.names import DATASETS, MODELS
-from fedper.plan.experiments import figure_runs
+from fedper.plan.grids import check_figure, check_grid
+from fedper.plan.universes import change, universes
 from fedper.plan.yaml_files import read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -28,6 +30,11 @@ StrictValidator = extend(
 """JSON Schema, but 10.0 is no integer, and NaN and infinity are no numbers."""
 
 
+@cache
+def _validator() -> StrictValidator:
+    return StrictValidator(read_yaml(SCHEMA))
+
+
 def read_config(path: Path) -> dict:
     """Read and check a scale's configuration; raises InputError for what is wrong in it."""
     config = read_yaml(path)
@@ -40,8 +47,7 @@ def check_config(config: dict, source: str) -> None:
 
     ``source`` is what the message calls the configuration, usually its file.
     """
-    errors = StrictValidator(read_yaml(SCHEMA)).iter_errors(config)
-    errors = sorted(errors, key=lambda error: list(map(str, error.path)))
+    errors = sorted(_validator().iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
         raise InputError(f"{source}: {_describe(errors[0])}")
     figures = read_yaml(FIGURES)
@@ -51,7 +57,27 @@ def check_config(config: dict, source: str) -> None:
     for name, data in config["datasets"].items():
         _check_dataset(name, data, f"{source}: datasets.{name}")
     for name in config["figures"]:
-        _check_figure(config, name, figures[name], f"{source}: figures.{name}")
+        check_figure(config, name, figures[name], f"{source}: figures.{name}")
+    for index, grid in enumerate(config["multiverse"]["runs"]):
+        check_grid(config, grid, f"{source}: multiverse.runs.{index}")
+    _check_universes(config, f"{source}: multiverse.universes")
+
+
+def _check_universes(config: dict, where: str) -> None:
+    """Check each universe as a configuration of its own, and that it shows what it changes."""
+    declared, alone = config["multiverse"]["universes"], {"runs": [], "universes": {}}
+    if declared and list(declared.values()).count({}) != 1:
+        raise InputError(f"{where}: one, and only one, changes nothing ({{}}): the reference")
+    for name, changes in declared.items():
+        try:
+            changed = change(config, changes)
+        except InputError as error:
+            raise InputError(f"{where}.{name}: {error}") from None
+        check_config(changed | {"multiverse": alone}, f"{where}.{name}")
+    reference = {run.name for one in universes(config) if not one.changes for run in one.runs}
+    for one in universes(config):
+        if one.changes and {run.name for run in one.runs} == reference:
+            raise InputError(f"{where}.{one.name}: changes none of the multiverse's runs")
 
 
 def _check_names(asked: dict, known: dict, where: str, file: str) -> None:
@@ -80,8 +106,7 @@ def _check_dataset(name: str, data: dict, where: str) -> None:
         if ("folder" in source) != (source["from"] == "files"):
             raise InputError(f"{where}.sources.{index}: 'files' needs a folder, no other does")
     for k in partition.get("classes_per_client", []):
-        at = f"{where}.partition.classes_per_client"
-        check_balance(data["n_clients"], k, record.n_classes, at)
+        check_classes(partition, data["n_clients"], k, record.n_classes, f"{where}.partition")
     if partition["rule"] == "workers":
         _check_workers(partition, stand_in or {}, record.n_classes, where)
 
@@ -97,71 +122,6 @@ def _check_workers(partition: dict, stand_in: dict, n_scores: int, where: str) -
         )
     if stand_in.get("fewest_ratings", 0) > stand_in.get("most_ratings", 0):
         raise InputError(f"{where}.stand_in.fewest_ratings: more than most_ratings")
-
-
-def _check_figure(config: dict, name: str, figure: dict, where: str) -> None:
-    for index, grid in enumerate(config["figures"][name]["runs"]):
-        _check_grid(config, grid, f"{where}.runs.{index}")
-    runs = figure_runs(config, name)
-    methods = {run.method.name for run in runs}
-    allowed = set(figure["methods"]) if "methods" in figure else methods
-    if methods - allowed:
-        wrong = min(methods - allowed)
-        raise InputError(f"{where}: shows {', '.join(sorted(allowed))}, no {wrong}")
-    if "compares_with" in figure and figure["compares_with"] not in methods:
-        raise InputError(f"{where}: compares with {figure['compares_with']}; ask for it too")
-    free = {m for m in methods if config["methods"][m]["personalization_layers"] == "figure"}
-    depths = {run.method.personalization_layers for run in runs if run.method.name in free}
-    if "personalization_layers" in figure["one"] and len(depths) != 1:
-        raise InputError(
-            f"{where}: this figure compares runs of one value of personalization_layers besides "
-            f"FedAvg, not of {sorted(depths)}"
-        )
-    for dataset in {run.dataset for run in runs} if "classes_per_client" in figure["one"] else ():
-        ks = {run.classes_per_client for run in runs if run.dataset == dataset}
-        if len(ks) != 1:
-            raise InputError(
-                f"{where}: this figure compares runs of one value of classes_per_client for "
-                f"each data set, not of {sorted(ks)}"
-            )
-
-
-def _check_grid(config: dict, grid: dict, where: str) -> None:
-    for key in ("datasets", "models", "methods"):
-        for name in grid[key]:
-            if name not in config[key]:
-                raise InputError(f"{where}.{key}: '{name}' is not under '{key}'")
-    for dataset in grid["datasets"]:
-        _check_ks(grid, dataset, config["datasets"][dataset]["partition"], where)
-    methods = {name: config["methods"][name] for name in grid["methods"]}
-    free = [name for name, m in methods.items() if m["personalization_layers"] == "figure"]
-    if bool(free) != ("personalization_layers" in grid):
-        takes = f"{free[0]} needs it" if free else f"{', '.join(methods)} have their own"
-        raise InputError(f"{where}.personalization_layers: {takes}")
-    for model in grid["models"]:
-        n_layers = MODELS[model].n_layers
-        for k_p in grid.get("personalization_layers", []):
-            if k_p >= n_layers:
-                raise InputError(
-                    f"{where}.personalization_layers: {k_p} leaves none of the {n_layers} layers "
-                    f"of {model} to share"
-                )
-
-
-def _check_ks(grid: dict, dataset: str, partition: dict, where: str) -> None:
-    drawn = partition.get("classes_per_client")
-    if (drawn is None) == ("classes_per_client" in grid):
-        if drawn is None:
-            raise InputError(
-                f"{where}: {dataset} has no classes_per_client; its clients are workers"
-            )
-        raise InputError(f"{where}: missing key 'classes_per_client'")
-    for k in grid.get("classes_per_client", []):
-        if k not in drawn:
-            raise InputError(
-                f"{where}.classes_per_client: {k} is not in {drawn}, for which partitions of "
-                f"{dataset} are drawn; add it at datasets.{dataset}.partition"
-            )
 
 
 def _describe(error: ValidationError) -> str:
