@@ -12,6 +12,7 @@ from fedper.data.dataset import save_dataset
 from fedper.data.draw import draw_partition
 from fedper.data.partition import read_partition, write_partition
 from fedper.run import Run, change
+from fedper.train.record import HISTORY_COLUMNS
 
 
 def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess:
@@ -54,8 +55,7 @@ def test_one_seed_gives_one_history_and_another_seed_another(inputs):
     )
     assert one == again
     assert one != other
-    header = "round,client,samples,correct,test_loss,train_loss,bytes_up,bytes_down"
-    assert one.decode().splitlines()[0] == header
+    assert one.decode().splitlines()[0] == ",".join(HISTORY_COLUMNS)
     assert len(one.decode().splitlines()) == 1 + 2 * 5
 
 
@@ -96,7 +96,9 @@ def test_a_client_with_one_sample_is_refused(inputs):
     partition = json.loads((inputs / "partition0.json").read_text())
     partition["clients"][2]["train"] = [0]
     (inputs / "partition0.json").write_text(json.dumps(partition))
-    assert_one_clear_line(train(inputs, SMALL, "out"), "fewer than 2 training samples")
+    assert_one_clear_line(
+        train(inputs, SMALL, "out"), "a client has 1 training or test samples, fewer than the 2"
+    )
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"classes_per_client": 8}, {"n_clients": 10}])

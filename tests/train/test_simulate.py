@@ -162,16 +162,19 @@ def test_the_parts_of_a_round_are_timed_apart(small_dataset, partition, monkeypa
 
 
 def test_files_of_a_run_are_written_as_pandas_writes_them_but_for_nan(tmp_path):
-    values = (1, 0, 20, 7, float("inf"), 1.1e-05, 3, 4)
+    values = (1, 0, "end averaged", 20, 7, 0.25, 9, float("inf"), 1.1e-05, 3, 4)
     row = dict(zip(HISTORY_COLUMNS, values, strict=True))
     other = {**row, "client": 1, "test_loss": float("nan"), "train_loss": 0.1 + 0.2}
     timing = [{"evaluation_s": 0.5, "training_s": 3.0, "round": 1}]
     write_run(tmp_path, {"name": "a run"}, [row, other], timing)
-    header = "round,client,samples,correct,test_loss,train_loss,bytes_up,bytes_down"
+    header = (
+        "round,client,test,samples,correct,balanced_accuracy,commonest,test_loss,train_loss,"
+        "bytes_up,bytes_down"
+    )
     assert (tmp_path / "history.csv").read_text().splitlines() == [
         header,
-        "1,0,20,7,inf,1.1e-05,3,4",
-        "1,1,20,7,nan,0.30000000000000004,3,4",
+        "1,0,end averaged,20,7,0.25,9,inf,1.1e-05,3,4",
+        "1,1,end averaged,20,7,0.25,9,nan,0.30000000000000004,3,4",
     ]
     assert (tmp_path / "timing.csv").read_text() == "round,training_s,evaluation_s\n1,3.0,0.5\n"
     as_pandas = pd.DataFrame([row, {**other, "test_loss": 2.0}]).to_csv(index=False)
