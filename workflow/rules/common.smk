@@ -33,9 +33,7 @@ from fedper.names import DATASETS, dataset_title
 from fedper.plan.yaml_files import read_yaml
 
 try:
-    check_config(
-        config, source=", ".join(map(os.path.relpath, workflow.configfiles))
-    )
+    check_config(config, source=", ".join(map(os.path.relpath, workflow.configfiles)))
     NAMED = {
         dataset: modules_named(dataset, data["stand_in"])
         for dataset, data in config["datasets"].items()
