@@ -10,7 +10,7 @@ from pathlib import Path
 import against_flower
 import pandas as pd
 from fedper.files import write_text
-from fedper.judge.histories import MODEL_TITLES
+from fedper.names import model_title
 
 INTRODUCTION = """# Benchmarks
 
@@ -32,7 +32,7 @@ def speed(result: dict) -> str:
     """Compare the engine with plain loops."""
     rows = [
         {
-            "model": MODEL_TITLES[row["model"]],
+            "model": model_title(row["model"]),
             "processes x threads": f"{row['processes']} x {row['threads']}",
             "engine": row["round_images_per_s"],
             **{
@@ -46,7 +46,7 @@ def speed(result: dict) -> str:
         for row in result["rows"]
     ]
     best = ", ".join(
-        f"{MODEL_TITLES[model]} {ratio}"
+        f"{model_title(model)} {ratio}"
         for model, ratio in result["best_round_over_best_loop"].items()
     )
     return (
@@ -78,18 +78,18 @@ def flower(result: dict) -> str:
 def scaling(result: dict) -> str:
     """Show the memory of more clients, the time of more personalization layers, and shares."""
     memory = [
-        {"model": MODEL_TITLES[row["model"]], "clients": row["clients"],
+        {"model": model_title(row["model"]), "clients": row["clients"],
          "evaluation, ms a client": row["evaluation_ms_per_client"],
          "peak memory, MiB": row["peak_mib"]}
         for row in result["memory"]
     ]  # fmt: skip
     k_p = [
-        {"model": MODEL_TITLES[row["model"]], "K_P": row["k_p"], **times(row, "K_P = 0")}
+        {"model": model_title(row["model"]), "K_P": row["k_p"], **times(row, "K_P = 0")}
         for row in result["k_p"]
     ]
     first = result["k_p"][0]
     shares = [
-        {"model": MODEL_TITLES[row["model"]]}
+        {"model": model_title(row["model"])}
         | {
             part: f"{row[f'{part}_s'] / sum(v for k, v in row.items() if k.endswith('_s')):.1%}"
             for part in ("training", "aggregation", "evaluation", "checkpoints")
@@ -127,7 +127,7 @@ def clients(result: dict) -> str:
 
     first = result["one_step"][0]
     return (
-        f"## Number of clients\n\n{MODEL_TITLES[first['model']]} of width {result['width']}, "
+        f"## Number of clients\n\n{model_title(first['model'])} of width {result['width']}, "
         f"K_P = {first['k_p']}, one thread. Rounds are played in slices of their clients, in which "
         f"the numbers of clients take turns; medians over {result['slices']} slices, with "
         "quartiles of the ratios.\n\n"
