@@ -95,7 +95,7 @@ def changed_grid(**changes) -> dict:
 
 def test_everything_is_made(finished):
     results = finished / "results/tiny"
-    for name in ("figure2", "figure4"):
+    for name in ("figure2", "figure4", "further_methods"):
         for suffix in ("pdf", "png", "csv"):
             assert (results / f"figures/{name}.{suffix}").stat().st_size > 0
     for number, suffix in product("1234", ("csv", "md", "tex", "html", "json")):
@@ -110,7 +110,9 @@ def test_everything_is_made(finished):
     assert {"figures/figure2.pdf", "tables/table4.tex", "report.pdf", "#C9-verdict"} <= named
     for dataset in ("cifar10", "cifar100", "flickr_aes"):
         assert (results / f"figures/partition-{dataset}.png").stat().st_size > 0
-    assert len(list(results.glob("runs/*/history.csv"))) == 3
+    assert len(list(results.glob("runs/*/history.csv"))) == 5
+    methods = {row["method"] for row in csv.DictReader((results / "tables/table1.csv").open())}
+    assert methods == {"FedAvg", "FedPer", "FedRep", "LG-FedAvg"}
 
 
 def test_the_second_run_does_nothing(finished):
@@ -131,7 +133,7 @@ def test_a_change_of_the_training_code_trains_everything_again(finished):
     before = module.read_text()
     try:
         module.write_text(before + "changed = True\n")
-        assert planned(snakemake(finished, "--dry-run"))["train"] == 3
+        assert planned(snakemake(finished, "--dry-run"))["train"] == 5
     finally:
         module.write_text(before)
 
@@ -146,7 +148,7 @@ def test_another_seed_trains_only_that_seed(finished):
     """The draw of workers has a seed too, so their data are prepared once more, fetched not."""
     plan = planned(snakemake(finished, "--dry-run", config=changed(seeds=[0, 1])))
     data = {"prepare": 1, "partition": 6}
-    assert plan == {**data, "train": 3, "figure": 2, **AFTER_RUNS}
+    assert plan == {**data, "train": 5, "figure": 3, **AFTER_RUNS}
 
 
 def test_another_seed_of_one_entry_trains_only_that_entry(finished):
@@ -171,7 +173,7 @@ def test_another_learning_rate_trains_everything_in_new_folders_and_prepares_not
     config = changed()
     config["datasets"]["cifar10"]["learning_rate"] = 0.03
     plan = planned(snakemake(finished, "--dry-run", config=config))
-    assert plan == {"train": 3, "figure": 2, **AFTER_RUNS}
+    assert plan == {"train": 5, "figure": 3, **AFTER_RUNS}
 
 
 def test_once_data_are_prepared_again_and_the_same_nothing_is_trained(finished):
@@ -269,7 +271,7 @@ def test_a_run_that_is_missing_is_said_in_figures_tables_and_claims(clone):
     ]  # fmt: skip
     assert (row["accuracy_mean"], row["n_missing"]) == ("", "1")
     facts = json.loads((results / "facts.json").read_text())
-    assert (facts["n_runs"], facts["n_missing"]) == (3, 1)
+    assert (facts["n_runs"], facts["n_missing"]) == (5, 1)
 
 
 def test_a_missing_history_is_trained_again(finished):
@@ -288,7 +290,8 @@ def test_a_missing_history_is_trained_again(finished):
         (changed(compute={"threads": 0}), "compute.threads: 0 is less than the minimum of 1"),
         (changed_grid(classes_per_client=[0]), "0 is less than the minimum of 1"),
         (changed_grid(classes_per_client=[11]), "11 is not in [4], for which partitions of"),
-        (changed_grid(personalization_layers=[0, 16]), "16 is more than the 15 layers of"),
+        (changed_grid(personalization_layers=[2, 15]), "15 leaves none of the 15 layers of"),
+        (changed_grid(methods=["FedAvg", "FedRep"]), "figure2: shows FedAvg, FedPer, no FedRep"),
         ({k: v for k, v in TINY.items() if k != "optimiser"}, "missing key 'optimiser'"),
     ],
 )

@@ -9,7 +9,6 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fedper.judge.histories import RUN_COLUMNS
 from fedper.report.curves import panels_of
 from fedper.report.style import STYLE, TEXT_WIDTH, write_note
 

@@ -64,7 +64,8 @@ def draw_ratings(
     clients = np.arange(len(train))
     dark, light = sns.color_palette("crest_r", 2)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 0.11 * len(train) + 1.2), layout="constrained")
+        height = 0.11 * max(len(train), 8) + 1.2
+        figure = Figure(figsize=(COLUMN_WIDTH, height), layout="constrained")
         bars, shares = figure.subplots(1, 2, sharey=True, width_ratios=[1.3, 1])
         bars.barh(clients + 0.5, n_train, color=dark, label="training", height=0.8)
         bars.barh(clients + 0.5, n_test, left=n_train, color=light, label="test", height=0.8)
