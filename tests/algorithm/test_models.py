@@ -1,18 +1,22 @@
 """Both models against published counts and torchvision, and the cut that K_P makes."""
 
+from itertools import pairwise
+
+import plain_networks
 import pytest
 import torch
 import torchvision
 from conftest import RUN, build
 from fedper.algorithm.convolution import MatmulConv2d
 from fedper.algorithm.mobilenet_v1 import mobilenet_v1
-from fedper.algorithm.models import build_model, split
+from fedper.algorithm.models import build_model, split, with_linear_base
 from fedper.algorithm.resnet34 import resnet34
 from fedper.algorithm.weights import initialise
 from fedper.names import MODELS
 from fedper.run import change
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from torch import nn
 from torch.nn.functional import conv2d
 
 
@@ -159,3 +163,86 @@ def test_initialisation_does_not_touch_the_global_generator(make_run):
     before = torch.get_rng_state()
     initialise(model, 0, "base")
     assert torch.equal(torch.get_rng_state(), before)
+
+
+MAKE_PLAIN = {"mobilenet_v1": plain_networks.mobilenet_v1, "resnet34": plain_networks.resnet34}
+
+
+def test_parameter_counts_of_mobilenet_v1_with_the_cifar_stem_by_hand():
+    """A block has 9 n_in depthwise and n_in n_out pointwise weights, and two numbers for each
+    channel that is normalised."""
+    channels = [32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, 1024]
+    count = 3 * 3 * 3 * 32 + 2 * 32
+    for n_in, n_out in pairwise(channels):
+        count += 9 * n_in + 2 * n_in + n_in * n_out + 2 * n_out
+    count += 1024 * 10 + 10
+    assert count == 3_217_226
+    assert n_parameters(mobilenet_v1(10, 1.0, "cifar")) == count
+
+
+def test_parameter_counts_of_resnet34_with_the_cifar_stem_by_hand():
+    """A block has 9 n_in n_out and 9 n_out n_out weights and four numbers for each channel; the
+    first of a stage of more channels has a shortcut of n_in n_out weights and two more."""
+    count = 3 * 3 * 3 * 64 + 2 * 64
+    n_in = 64
+    for n_out, n_blocks in ((64, 3), (128, 4), (256, 6), (512, 3)):
+        count += 9 * n_in * n_out + (2 * n_blocks - 1) * 9 * n_out**2 + 4 * n_blocks * n_out
+        count += (n_in * n_out + 2 * n_out) if n_in != n_out else 0
+        n_in = n_out
+    count += 512 * 10 + 10
+    assert count == 21_282_122
+    assert n_parameters(resnet34(10, 1.0, "cifar")) == count
+
+
+@pytest.mark.parametrize(("name", "size"), [("mobilenet_v1", 2), ("resnet34", 4)])
+def test_the_last_maps_with_the_cifar_stem_are_those_of_the_authors(name, size):
+    model = build_model(name, 10, 0.125, "cifar").eval()
+    assert model[:-1](torch.zeros(1, 3, 32, 32)).shape[2:] == (size, size)
+
+
+@pytest.mark.parametrize("width", [0.25, 1.0])
+@pytest.mark.parametrize("name", MODELS)
+def test_with_the_cifar_stem_a_model_computes_what_a_plain_module_computes(name, width):
+    """In float64, in both modes; the running statistics follow alike."""
+    torch.manual_seed(0)
+    theirs = MAKE_PLAIN[name](10, width).double()
+    ours = build_model(name, 10, width, "cifar").double()
+    # Both list their tensors in the order of computation, shortcuts last in their block.
+    for value in theirs.state_dict().values():
+        if value.is_floating_point():
+            value.add_(torch.rand_like(value) * 0.1)
+    ours.load_state_dict(dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True)))
+    images = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    with torch.no_grad():
+        for mode in (True, False):
+            outputs = theirs.train(mode)(images)
+            assert outputs.std() > 1e-3
+            torch.testing.assert_close(ours.train(mode)(images), outputs, rtol=1e-10, atol=1e-10)
+    for value, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+        torch.testing.assert_close(value, other, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "k_p", "feature_map"),
+    [
+        ("mobilenet_v1", 1, (1024, 1, 1)),
+        ("mobilenet_v1", 2, (1024, 2, 2)),
+        ("mobilenet_v1", 3, (512, 4, 4)),
+        ("resnet34", 1, (512, 1, 1)),
+        ("resnet34", 2, (512, 4, 4)),
+    ],
+)
+def test_a_linear_base_goes_from_the_pixels_to_what_the_personal_part_takes(name, k_p, feature_map):
+    """1,024, 4,096, 8,192 and 512, 8,192 outputs from 3,072 pixels, and no nonlinearity."""
+    run = change(RUN, model=name, personalization_layers=k_p, base="linear")
+    whole = build_model(name, 10, 1.0, "cifar")
+    model = with_linear_base(whole, run.method, (32, 32))
+    base, personal = split(model, run.method)
+    assert list(personal) == list(whole[-k_p:])
+    (linear,) = base
+    kinds = [type(layer) for layer in linear]
+    assert kinds == [nn.Flatten, nn.Linear, nn.Unflatten]
+    n_outputs = feature_map[0] * feature_map[1] * feature_map[2]
+    assert linear.fc.weight.shape == (n_outputs, 3 * 32 * 32)
+    assert linear(torch.zeros(2, 3, 32, 32)).shape == (2, *feature_map)
+    assert model.eval()(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
