@@ -20,8 +20,8 @@ from fedper.data.dataset import (
 )
 from fedper.data.digit_pairs import make as make_digit_pairs
 from fedper.data.digits import make as make_digits
-from fedper.data.parquet import read as read_parquet
 from fedper.data.draw import draw_partition
+from fedper.data.parquet import read as read_parquet
 from fedper.data.reading import RawData
 from fedper.errors import InputError
 from fedper.train.set_up import on_device

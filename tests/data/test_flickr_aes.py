@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import prepare_files, run_main
-from fedper.data import flickr_aes, photos, ratings
+from fedper.data import flickr_aes, photos
+from fedper.data import ratings as table_of_ratings
 from fedper.data.dataset import load_dataset
 from fedper.data.draw import partition_by_client
 from fedper.data.photos import decode_photo
@@ -189,14 +190,14 @@ def test_counts_of_the_real_files_are_compared_with_what_others_counted(
     world, tmp_path, monkeypatch, capsys
 ):
     found = counted(world)
-    assert found.keys() == ratings.KNOWN.keys()
+    assert found.keys() == table_of_ratings.KNOWN.keys()
     assert found["rows with a photograph"] < found["rows"]
-    monkeypatch.setattr(ratings, "KNOWN", found)
+    monkeypatch.setattr(table_of_ratings, "KNOWN", found)
     assert prepare(world.folder, tmp_path) == (0, "")
     assert capsys.readouterr().out == (
         "flickr_aes: all counts are those of the whole data set as others know it\n"
     )
-    monkeypatch.setattr(ratings, "KNOWN", found | {"rows": 203_104, "mean score": 3.01834})
+    monkeypatch.setattr(table_of_ratings, "KNOWN", found | {"rows": 203_104, "mean score": 3.01834})
     assert prepare(world.folder, tmp_path) == (0, "")
     assert capsys.readouterr().out == (
         "flickr_aes: differs from the whole data set as others know it: "

@@ -9,17 +9,18 @@ import pytest
 import yaml
 from conftest import REPOSITORY, RUN
 from fedper.errors import InputError
+from fedper.method import Method, Phase, Test
 from fedper.names import MODELS
 from fedper.plan.config import check_config, read_config
 from fedper.plan.experiments import (
     all_runs,
-    data_name,
     describe_all,
     describe_figure,
     describe_partition,
     figure_runs,
+    runs_of_figures,
 )
-from fedper.run import CHOICES, Method, Phase, Run
+from fedper.run import CHOICES, Run
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 SCALES = ["quick", "cpu", "paper"]
@@ -101,7 +102,7 @@ def test_a_misspelt_key_fails_with_its_name(config, path):
     holder = holder_of(config, path)
     holder[f"{path[-1]}x"] = holder.pop(path[-1])
     # which keys a data set or a stand-in has, these say, so they are missed first
-    missed = path[-1] in ("partition", "rule", "source")
+    missed = path[-1] in ("partition", "rule", "source", "from")
     wrong = "missing key '{0}'|unknown key '{0}x'" if missed else "unknown key '{0}x'"
     with pytest.raises(InputError, match=wrong.format(path[-1])):
         check_config(config, "quick.yaml")
@@ -162,7 +163,22 @@ def in_runs(figure: str, key: str, index: int = 0) -> tuple:
         (("datasets", "cifar10", "n_clients"), 3, "3 clients x 4 classes cannot be"),
         (("optimiser", "momentum"), 1, "optimiser.momentum"),
         (("optimiser", "momentum"), "0.9", "optimiser.momentum: '0.9' is not of type 'number'"),
-        (("evaluation", "batchnorm_statistics"), "batch", "'batch' is not one of"),
+        (("optimiser", "state"), "kept", "'kept' is not one of ['anew', 'carried']"),
+        (("initialisation", "personal"), "zero", "'zero' is not one of ['same', 'independent']"),
+        (("datasets", "cifar10", "pixels"), "raw", "'raw' is not one of ['centred', 'unit',"),
+        (("datasets", "cifar10", "augmentation"), "flip", "'flip' is not one of ['none',"),
+        (("datasets", "cifar10", "tests", "reference", "when"), "never", "'never' is not one of"),
+        (("datasets", "cifar10", "tests", "others", 0, "batchnorm"), "batch", "'batch' is not"),
+        (("datasets", "cifar10", "tests", "others_every"), 0, "0 is less than the minimum of 1"),
+        (("datasets", "cifar10", "partition", "images_per_class"), 3,
+         "cifar10.partition: 3 training images of each class cannot be shared by 10 clients x 4"),
+        (("datasets", "cifar10", "partition", "test"), {"from": "own", "fraction": 1},
+         "partition.test.fraction: 1 is greater than or equal to the maximum of 1"),
+        (("datasets", "cifar10", "partition", "test"), {"from": "own", "fraction": 0.001},
+         "partition.test.fraction: 0.001 of a client's 200 images leaves none for testing"),
+        (("datasets", "cifar10", "partition", "test"), {"from": "own", "images_per_class": 9},
+         "partition.test: unknown key 'images_per_class'; known are from, fraction"),
+        (("datasets", "cifar10", "partition", "test"), {"from": "elsewhere"}, "'elsewhere' is no"),
         (("seeds",), [], "seeds"),
         (("seeds",), [1, 1], "seeds"),
         (("datasets", "cifar10", "rounds"), 0, "datasets.cifar10.rounds"),
@@ -193,11 +209,12 @@ def test_runs_are_all_combinations_and_shared_ones_are_trained_once():
         ("cifar10", model, k, k_p, seed) for model in MODELS for k, k_p in pairs for seed in (0, 1)
     }
     expected |= {("cifar100", model, 10 * k, k_p, s) for _, model, k, k_p, s in expected}
+    expected -= {("cifar100", "mobilenet_v1", 40, 4, seed) for seed in (0, 1)}
     expected |= {
         ("flickr_aes", model, None, k_p, seed)
         for model in MODELS for k_p in range(5) for seed in (0, 1)
     }  # fmt: skip
-    runs = list(all_runs(config).values())
+    runs = list(runs_of_figures(config).values())
     plain = [r for r in runs if r.method.name in ("FedAvg", "FedPer")]
     found = [
         (r.dataset, r.model, r.classes_per_client, r.method.personalization_layers, r.seed)
@@ -206,13 +223,17 @@ def test_runs_are_all_combinations_and_shared_ones_are_trained_once():
     assert len(found) == len(expected)
     assert set(found) == expected
     others = {(r.dataset, r.method.name) for r in runs if r not in plain}
-    variants = ("FedPer fine-tuned", "FedPer linear base", "FedAvg fine-tuned", "local training")
-    assert others == {(d, method) for d in ("cifar100", "flickr_aes") for method in variants}
+    configured = ("FedPer linear base", "local training")
+    variants = (*configured, "FedPer fine-tuned", "FedAvg fine-tuned")
+    assert others == {
+        *(("cifar10", method) for method in configured),
+        *((d, method) for d in ("cifar100", "flickr_aes") for method in variants),
+    }
     assert len(figure_runs(config, "figure2")) == 24
     assert len(figure_runs(config, "figure4")) == 20
 
 
-@pytest.mark.parametrize(("scale", "n_runs"), [("quick", 40), ("cpu", 28), ("paper", 162)])
+@pytest.mark.parametrize(("scale", "n_runs"), [("quick", 40), ("cpu", 40), ("paper", 321)])
 def test_every_scale_has_as_many_runs_as_the_readme_says(scale, n_runs):
     assert len(all_runs(read(scale))) == n_runs
     row = re.search(rf"^\| `{scale}`.*$", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
@@ -298,6 +319,31 @@ def test_fedrep_and_lg_fedavg_are_a_few_lines_of_configuration(config):
         check_config(config, "quick.yaml")
 
 
+AVERAGED, BEFORE, AFTER = (Test(when, "averaged") for when in ("end", "before", "after"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "others", "plain", "tuned"),
+    [
+        (AVERAGED, [BEFORE, AFTER], (AVERAGED, BEFORE), (AVERAGED, BEFORE, AFTER)),
+        (AFTER, [AVERAGED, BEFORE], (AVERAGED, BEFORE), (AFTER, AVERAGED, BEFORE)),
+        (AVERAGED, [BEFORE, AVERAGED], (AVERAGED, BEFORE), (AVERAGED, BEFORE)),
+    ],
+)
+def test_after_aggregation_is_the_end_where_no_training_follows(
+    config, reference, others, plain, tuned
+):
+    tests = {"reference": asdict(reference), "others": list(map(asdict, others)), "others_every": 3}
+    config["datasets"]["flickr_aes"]["tests"] = tests
+    check_config(config, "quick.yaml")
+    runs = [run for run in figure_runs(config, "figure6") if run.dataset == "flickr_aes"]
+    assert {run.other_tests_every for run in runs} == {3}
+    assert {run.method.name for run in runs if run.tests == tuned} >= {"FedPer fine-tuned"}
+    assert {run.method.name: run.tests for run in runs} == {
+        run.method.name: tuned if run.method.new_base else plain for run in runs
+    }
+
+
 def test_methods_of_the_committed_configurations_are_the_same():
     """So that a name means one thing in all results."""
     paper, *others = (read(scale)["methods"] for scale in ("paper", "cpu", "quick"))
@@ -326,6 +372,7 @@ OTHER = {
     "stand_in": {"source": "digits"},
     "samples": {"rule": "balanced"},
     "deterministic": False,
+    "tests": (Test("end", "own"),),
     "method": Method("FedPer", "first", 2, "full", (Phase("all", 2),), (), ()),
 }
 
@@ -372,7 +419,9 @@ def test_a_run_survives_json_and_a_run_json_file(tmp_path):
         (lambda d: d["method"].pop("train"), "key 'train' is missing"),
         (lambda d: d["method"]["train"][0].update(layers="head"), "layers: 'head' is not one of"),
         (lambda d: d.update(method="FedPer"), "'FedPer' where the settings of a Method belong"),
-        (lambda d: d.update(batchnorm_statistics="batch"), "batchnorm_statistics: 'batch'"),
+        (lambda d: d["tests"][0].update(batchnorm="batch"), "batchnorm: 'batch' is not one of"),
+        (lambda d: d["tests"][0].pop("when"), "key 'when' is missing"),
+        (lambda d: d.update(batchnorm_statistics="own"), "'batchnorm_statistics' is unknown"),
     ],
 )
 def test_settings_of_a_run_have_no_defaults(change, message):
@@ -389,9 +438,16 @@ def test_settings_that_are_no_json_are_refused(tmp_path):
 
 
 def test_the_schema_names_the_choices_that_the_code_has():
-    evaluation = SCHEMA["properties"]["evaluation"]["properties"]
-    assert evaluation["batchnorm_statistics"]["enum"] == list(CHOICES["batchnorm_statistics"])
-    assert SCHEMA["$defs"]["model"]["properties"]["stem"]["enum"] == list(CHOICES["stem"])
+    names = SCHEMA["$defs"]
+    assert names["model"]["properties"]["stem"]["enum"] == list(CHOICES["stem"])
+    for key in ("pixels", "augmentation"):
+        assert names[key]["enum"] == list(CHOICES[key])
+    for key in ("when", "batchnorm"):
+        assert names["test"]["properties"][key]["enum"] == list(CHOICES[key])
+    top = SCHEMA["properties"]
+    assert top["optimiser"]["properties"]["state"]["enum"] == list(CHOICES["optimiser_state"])
+    personal = top["initialisation"]["properties"]["personal"]["enum"]
+    assert personal == list(CHOICES["initial_personal"])
     method = SCHEMA["$defs"]["method"]["properties"]
     for key in ("personal", "base"):
         assert method[key]["enum"] == list(CHOICES[key])
@@ -413,24 +469,6 @@ def test_the_note_says_stand_in_scale_width_and_seeds(config):
     paper = describe_figure(read("paper"), "clients")
     assert paper == "CIFAR-10; CIFAR-100; FLICKR-AES; scale paper; models of width 1; 3 seeds"
     assert describe_partition(read("paper"), "cifar100") == "CIFAR-100; scale paper; seed 0"
-
-
-def test_other_content_has_another_name_and_a_stand_in_never_the_real_one(config):
-    def name(dataset, seed=0, **changes):
-        changed = copy.deepcopy(config)
-        changed["datasets"][dataset].update(changes)
-        return data_name(changed, dataset, seed)
-
-    sources = [{"from": "huggingface"}, {"from": "torchvision"}]
-    real = name("cifar10", stand_in=None, sources=sources)
-    assert re.fullmatch(r"cifar10-[0-9a-f]{8}", real)
-    assert re.fullmatch(r"cifar10-digits-[0-9a-f]{8}", name("cifar10"))
-    assert name("cifar10", stand_in=None, sources=sources[::-1]) == real
-    assert name("cifar10", stand_in=None, sources=sources[:1]) != real
-    assert name("cifar10", rounds=99, seed=1) == name("cifar10")
-    assert re.fullmatch(r"flickr_aes-simulated-[0-9a-f]{8}-seed3", name("flickr_aes", 3))
-    assert name("flickr_aes", resize_filter="box") != name("flickr_aes")
-    assert "seed" not in data_name(config, "flickr_aes")
 
 
 def test_a_figure_that_would_average_over_different_settings_is_refused(config):

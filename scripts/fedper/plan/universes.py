@@ -42,14 +42,16 @@ def change(config: dict, changes: dict) -> dict:
     """
     changed = deepcopy(config)
     for path, value in changes.items():
-        section, *keys = path.split(".")
-        if section not in SECTIONS:
+        *above, last = path.split(".")
+        if path.split(".")[0] not in SECTIONS:
             raise InputError(f"{path}: a universe can change {', '.join(SECTIONS)}")
+        if last in ("title", "sources"):
+            raise InputError(f"{path}: decides no result")
         holder: object = changed
-        for key in (section, *keys[:-1]):
+        for key in above:
             holder = _below(holder, key, path)
-        _below(holder, (section, *keys)[-1], path)
-        holder[keys[-1]] = deepcopy(value)
+        _below(holder, last, path)
+        holder[last] = deepcopy(value)
     return changed
 
 
