@@ -24,7 +24,6 @@ from pathlib import Path
 
 import torch
 from fedper.algorithm.convolution import MatmulConv2d
-from fedper.algorithm.evaluate import Examiner
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.algorithm.models import build_model
 from fedper.algorithm.samples import DeviceSplit, Samples
@@ -36,6 +35,7 @@ from fedper.names import MODELS
 from fedper.randomness import seed_for
 from fedper.run import CHOICES, Run, change
 from fedper.train.device import describe, set_up_device
+from fedper.train.examiner import Examiner
 from torch import nn
 from torch.nn.functional import cross_entropy
 

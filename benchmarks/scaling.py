@@ -26,7 +26,6 @@ import kill_and_resume
 import torch
 from clients import CPU, N_SLICES, in_turn
 from fedper.algorithm import federated
-from fedper.algorithm.evaluate import Examiner
 from fedper.algorithm.federated import client_update, server_round, welcome_base
 from fedper.files import write_text
 from fedper.names import MODELS
@@ -34,6 +33,7 @@ from fedper.run import Run, change
 from fedper.train import simulate as simulation
 from fedper.train.checkpoint import save
 from fedper.train.device import describe, set_up_device
+from fedper.train.examiner import Examiner
 from fedper.train.progress import Progress
 from round_vs_loop import RUN, seconds, set_up
 

@@ -6,13 +6,13 @@ with a personal classifier can please both; FedAvg, which has none, can please a
 
 import torch
 from fedper.algorithm.blocks import classifier, conv_norm, sequence
-from fedper.algorithm.evaluate import Examiner
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client
 from fedper.algorithm.weights import initial_base, initial_personal
 from fedper.method import Method, Phase, Test
 from fedper.run import Run, change
+from fedper.train.examiner import Examiner
 
 SETTINGS = Run(
     dataset="yours", stand_in=None, n_clients=2, classes_per_client=2, samples={}, model="yours",

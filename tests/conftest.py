@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from fedper.algorithm.evaluate import Examiner, Score
 from fedper.algorithm.federated import welcome_base
 from fedper.algorithm.models import build_model, smallest_batch
 from fedper.algorithm.samples import DeviceSplit, Samples
@@ -21,6 +20,7 @@ from fedper.algorithm.weights import initial_base, initial_personal
 from fedper.data.dataset import Dataset, Split, make_dataset
 from fedper.method import Method, Phase, Test
 from fedper.run import Run, change
+from fedper.train.examiner import Examiner, Score
 from torch import nn
 
 pytest_plugins = ["dvc_world"]

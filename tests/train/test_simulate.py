@@ -6,13 +6,13 @@ import pandas as pd
 import pytest
 import torch
 from conftest import SMALL, start
-from fedper.algorithm.evaluate import Examiner
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.data.draw import draw_partition
 from fedper.errors import InputError
 from fedper.method import Phase
 from fedper.run import CHOICES, change
 from fedper.train.device import set_up_device
+from fedper.train.examiner import Examiner
 from fedper.train.record import HISTORY_COLUMNS, write_run
 from fedper.train.set_up import set_up
 from fedper.train.simulate import simulate

@@ -16,83 +16,16 @@ run measures several :class:`fedper.method.Test`, which need no other training:
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from fedper.algorithm.samples import Samples
-from fedper.algorithm.sgd import autocast, batch_generator, train_phases
+from fedper.algorithm.sgd import autocast
 from fedper.algorithm.state import Client
 from fedper.method import Test
 from fedper.run import Run
-
-
-class Score(NamedTuple):
-    """How one client's model does on its own test samples.
-
-    test: the Test's name.  n_correct: samples.  balanced_accuracy: mean, over the classes that
-    occur, of the share that is predicted correctly.  n_commonest: samples with the commonest
-    label, which always guessing that would get.  loss: a mean in nats.
-    """
-
-    client: int
-    test: str
-    n_samples: int
-    n_correct: int
-    balanced_accuracy: float
-    n_commonest: int
-    loss: float
-
-
-@dataclass
-class Examiner:
-    """Tests clients in one round, in all ways that are due; called as :data:`federated.Examine`.
-
-    What it finds stays on the device until :meth:`scores`, so that nobody waits for it.
-    """
-
-    round_: int
-    run: Run
-    found: list[tuple[int, str, int, Tensor]] = field(default_factory=list)
-
-    def due(self, when: str) -> list[Test]:
-        """List the tests of this round at a moment of it; the reference is always among them."""
-        reference, *others = self.run.tests
-        last, every = self.run.rounds, self.run.other_tests_every
-        if self.round_ != last and self.round_ % every:
-            others = []
-        return [test for test in (reference, *others) if test.when == when]
-
-    def __call__(self, model: nn.Sequential, client: Client, when: str) -> None:
-        """Test ``client``, whose model is loaded; leave the model as it was."""
-        tests, phases = self.due(when), self.run.method.before_test
-        if not tests:
-            return
-        with unchanged(model, weights=bool(phases)):
-            if phases:
-                generator = batch_generator(
-                    self.run, "evaluation batches", self.round_, client.number
-                )
-                train_phases(model, client.train, phases, generator, self.run)
-            for test in tests:
-                with unchanged(model, weights=False):
-                    values = measure(model, client, test, self.run)
-                self.found.append((client.number, test.name, len(client.test), values))
-
-    def scores(self) -> list[Score]:
-        """Bring all that was found from the device, sorted by client and as the run lists tests."""
-        order = [test.name for test in self.run.tests]
-        values = torch.stack([values for *_, values in self.found]).tolist()
-        scores = [
-            Score(client, test, n, int(correct), balanced, int(commonest), loss)
-            for (client, test, n, _), (correct, balanced, commonest, loss) in zip(
-                self.found, values, strict=True
-            )
-        ]
-        return sorted(scores, key=lambda score: (score.client, order.index(score.test)))
 
 
 def measure(model: nn.Sequential, client: Client, test: Test, run: Run) -> Tensor:
@@ -134,8 +67,9 @@ def reestimate_statistics(model: nn.Module, samples: Samples, run: Run) -> None:
 def score(model: nn.Module, samples: Samples, batches: list[Tensor], run: Run) -> Tensor:
     """Predict the samples of ``batches`` (rows, int64 [B]), in the model's present mode.
 
-    Returns float64 [4], still on the device: n_correct, balanced_accuracy, n_commonest, loss, as of
-    a :class:`Score`.
+    Returns float64 [4], still on the device: the number of correct ones; the balanced accuracy,
+    mean over the classes that occur of the share that is predicted correctly; the number of samples
+    with the commonest label, which always guessing that would get; the loss, a mean in nats.
     """
     hits, classes, total_loss = [], [], torch.zeros((), device=samples.rows.device)
     for rows in batches:

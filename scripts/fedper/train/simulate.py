@@ -12,7 +12,6 @@ from statistics import fmean
 import torch
 from torch import nn
 
-from fedper.algorithm.evaluate import Examiner, Score
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.algorithm.state import Client, Report, State
 from fedper.data.dataset import Dataset
@@ -21,6 +20,7 @@ from fedper.run import Run
 from fedper.train.checkpoint import load_latest, save
 from fedper.train.concurrent import concurrent_round, concurrent_welcome
 from fedper.train.device import moment, seconds_between
+from fedper.train.examiner import Examiner, Score
 from fedper.train.progress import Progress
 from fedper.train.record import Rows, conditions
 from fedper.train.set_up import set_up
