@@ -111,7 +111,7 @@ def keys_of(settings: dict, path: str = "") -> set[str]:
     if path in ("datasets", "models", "methods", "figures", "figures.*.runs"):
         below = settings.values() if isinstance(settings, dict) else settings
         return {path}.union(*(keys_of(own, f"{path}.*") for own in below))
-    if not isinstance(settings, dict) or path == "figures.*.set":
+    if not isinstance(settings, dict) or path in ("figures.*.set", "multiverse.universes"):
         return {path}
     at = f"{path}." if path else ""
     return {path}.union(*(keys_of(own, at + name) for name, own in settings.items()))
@@ -127,6 +127,7 @@ def test_settings_yaml_knows_every_key_of_a_configuration_and_no_other(scale):
     if scale == "quick":
         config["figures"]["figure2"]["set"] = {"rounds": 3}
         config["figures"]["figure2"]["runs"][0]["seeds"] = [0]
+        config["datasets"]["cifar10"]["partition"]["test"]["fraction"] = 0.1
         assert keys_of(config) & known == known - {IN_THE_CODE}
 
 
@@ -137,16 +138,21 @@ def test_every_setting_that_decides_a_result_says_its_value_and_what_each_source
         if "value" in entry:
             assert entry.keys() >= set(WORDS), entry["setting"]
         elif "key" in entry:
-            assert re.match(r"scale|compute|figures|.*title|.*sources|.*stand_in\.", entry["key"])
+            assert re.match(
+                r"scale|compute|figures|multi|.*title|.*sources|.*stand_in\.", entry["key"]
+            )
             assert "source" not in entry
         sources = entry.get("source", "ours")
         assert set(sources.values() if isinstance(sources, dict) else [sources]) <= SOURCES
-    by_dataset = {name: len(data["partition"]) for name, data in config["datasets"].items()}
     rows = table3(config, REFERENCE, FIGURES).frame
-    for name, n_keys in by_dataset.items():
+    for name, data in config["datasets"].items():
         here = rows[rows["of"] == DATASETS[name].title]["setting"]
-        of_dataset = len(config["datasets"][name]) - len(["title", "sources", "partition"])
-        assert len(here) == here.nunique() == of_dataset + n_keys
+        assert len(here) == here.nunique() == n_values(data) - len(["title", "sources"])
+
+
+def n_values(settings: object) -> int:
+    """Count the values in a mapping of mappings."""
+    return sum(map(n_values, settings.values())) if isinstance(settings, dict) else 1
 
 
 def test_sources_stand_beside_a_setting_and_a_further_method_is_ours():

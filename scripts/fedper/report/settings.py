@@ -162,6 +162,8 @@ def to_text(value: object) -> str:
         return "none"
     if isinstance(value, list):
         return ", ".join(map(to_text, value))
+    if isinstance(value, dict) and "when" in value:  # a test
+        return f"{value['when']} {value['batchnorm']}"
     if isinstance(value, dict):  # a phase of a method
         epochs = {"local": "e epochs", 1: "1 epoch"}.get(n := value["epochs"], f"{n} epochs")
         return f"{value['layers']} layers, {epochs}"
