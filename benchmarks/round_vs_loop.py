@@ -28,7 +28,7 @@ from fedper.algorithm.federated import server_round, welcome_base
 from fedper.algorithm.models import build_model
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
-from fedper.algorithm.weights import initial_base, initial_personal, to_device
+from fedper.algorithm.weights import initial_base, initial_personal
 from fedper.files import write_text
 from fedper.method import Method, Phase, Test
 from fedper.names import MODELS
@@ -36,6 +36,7 @@ from fedper.randomness import seed_for
 from fedper.run import CHOICES, Run, change
 from fedper.train.device import describe, set_up_device
 from fedper.train.examiner import Examiner
+from fedper.train.set_up import to_device
 from torch import nn
 from torch.nn.functional import cross_entropy
 

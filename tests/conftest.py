@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 from fedper.algorithm.federated import welcome_base
-from fedper.algorithm.models import build_model, smallest_batch
+from fedper.algorithm.models import build_model
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal
@@ -21,6 +21,7 @@ from fedper.data.dataset import Dataset, Split, make_dataset
 from fedper.method import Method, Phase, Test
 from fedper.run import Run, change
 from fedper.train.examiner import Examiner, Score
+from fedper.train.set_up import smallest_batch
 from torch import nn
 
 pytest_plugins = ["dvc_world"]

@@ -7,16 +7,18 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import build, random_samples, start
+from conftest import RUN, build, random_samples, start
 from fedper.algorithm import federated
 from fedper.algorithm.federated import client_update, server_round
 from fedper.algorithm.models import split
 from fedper.algorithm.server import Server, WeightedMean
-from fedper.algorithm.sgd import batch_sizes, draw_batches, train_phases
+from fedper.algorithm.sgd import batch_sizes, draw_steps, train_phases
 from fedper.algorithm.state import Client, Message, Update
 from fedper.algorithm.weights import initial_base, initial_personal, restore, snapshot
+from fedper.method import Phase
 from fedper.names import MODELS
 from fedper.randomness import seed_for
+from fedper.run import change
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
@@ -326,7 +328,8 @@ def test_when_a_client_trains_nothing_of_the_last_one_is_in_memory_twice(make_ru
 def test_the_sizes_of_batches_are_those_that_are_drawn(n, batch_size, smallest):
     samples = replace(random_samples(n, 0, size=1), smallest_batch=smallest)
     sizes = batch_sizes(samples, batch_size)
-    drawn = draw_batches(samples, 2, torch.Generator(), batch_size)
-    assert list(map(len, drawn)) == 2 * sizes
+    run = change(RUN, batch_size=batch_size)
+    drawn = draw_steps(samples, [Phase("all", 2)], torch.Generator(), run)
+    assert [len(step.rows) for step in drawn] == 2 * sizes
     whole, rest = divmod(n, batch_size)
     assert sizes == [size for size in [batch_size] * whole + [rest] if size >= smallest]

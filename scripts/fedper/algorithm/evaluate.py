@@ -24,6 +24,7 @@ from torch.nn.functional import cross_entropy
 from fedper.algorithm.samples import Samples
 from fedper.algorithm.sgd import autocast
 from fedper.algorithm.state import Client
+from fedper.algorithm.weights import restore, snapshot
 from fedper.method import Test
 from fedper.run import Run
 
@@ -87,14 +88,11 @@ def score(model: nn.Module, samples: Samples, batches: list[Tensor], run: Run) -
 
 
 @contextmanager
-def unchanged(model: nn.Module, weights: bool) -> Iterator[None]:
-    """Restore buffers and mode of ``model`` afterwards, and its ``weights`` if they will change."""
-    mode = model.training
-    tensors = list(model.state_dict().values() if weights else model.buffers())
-    before = [tensor.clone() for tensor in tensors]
+def unchanged(model: nn.Module) -> Iterator[None]:
+    """Restore the mode, the weights and the buffers of ``model`` afterwards."""
+    mode, before = model.training, snapshot(model)
     try:
         yield
     finally:
-        for tensor, value in zip(tensors, before, strict=True):
-            tensor.copy_(value)
+        restore(model, before)
         model.train(mode)

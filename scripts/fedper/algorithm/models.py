@@ -63,13 +63,3 @@ def with_linear_base(
         )
     )
     return nn.Sequential(OrderedDict([("linear", linear), *personal.named_children()]))
-
-
-def smallest_batch(model: nn.Sequential, image_size: tuple[int, int]) -> int:
-    """Tell how many images training takes at least: 2 if BatchNorm sees maps of 1 x 1, else 1."""
-    try:
-        with torch.no_grad():
-            deepcopy(model).train()(torch.zeros(1, 3, *image_size))
-    except ValueError:  # "Expected more than 1 value per channel when training"
-        return 2
-    return 1

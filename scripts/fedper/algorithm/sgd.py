@@ -1,6 +1,6 @@
 """SGD on the samples of one client: what happens between two messages.
 
-A client's part in a round is a list of phases (:class:`fedper.run.Phase`), each some epochs over
+A client's part in a round is a list of phases (:class:`fedper.method.Phase`), each some epochs over
 its samples, in which all layers are trained, or the base's or the personal ones alone. Momentum
 starts from zero in every phase of every round, unless the run carries it over.
 """
@@ -73,29 +73,19 @@ def batch_generator(run: Run, purpose: str, round_: int, client: int) -> torch.G
 def draw_steps(
     samples: Samples, phases: Sequence[Phase], generator: torch.Generator, run: Run
 ) -> list[Step]:
-    """List the steps of all phases; what is drawn goes to the device at once, phase by phase."""
-    steps = []
+    """List the steps of all phases, every epoch shuffled anew; what is drawn goes to the device."""
+    n, sizes, steps = len(samples), batch_sizes(samples, run.batch_size), []
     for phase in phases:
-        batches = draw_batches(samples, phase.epochs, generator, run.batch_size)
-        moves: list[Tensor | None] = [None] * len(batches)
+        order = torch.cat([torch.randperm(n, generator=generator) for _ in range(phase.epochs)])
+        rows = samples.rows[_to_device_of(samples, order)]
+        batches = [rows for epoch in rows.split(n) for rows in epoch[: sum(sizes)].split(sizes)]
+        moves: Sequence[Tensor | None] = [None] * len(batches)
         if run.augmentation != "none":
             drawn = draw_moves(sum(map(len, batches)), generator)
-            moves = list(_to_device_of(samples, drawn).split([len(rows) for rows in batches]))
-        steps += [
-            Step(phase.layers, rows, move, is_first=number == 0)
-            for number, (rows, move) in enumerate(zip(batches, moves, strict=True))
-        ]
+            moves = _to_device_of(samples, drawn).split([len(rows) for rows in batches])
+        for number, (rows, move) in enumerate(zip(batches, moves, strict=True)):
+            steps.append(Step(phase.layers, rows, move, is_first=number == 0))
     return steps
-
-
-def draw_batches(
-    samples: Samples, epochs: int, generator: torch.Generator, batch_size: int
-) -> list[Tensor]:
-    """List the rows (int64 [B]) of each step; every epoch is shuffled anew."""
-    n, sizes = len(samples), batch_sizes(samples, batch_size)
-    order = torch.cat([torch.randperm(n, generator=generator) for _ in range(epochs)])
-    rows = samples.rows[_to_device_of(samples, order)]
-    return [batch for epoch in rows.split(n) for batch in epoch[: sum(sizes)].split(sizes)]
 
 
 def _to_device_of(samples: Samples, drawn: Tensor) -> Tensor:

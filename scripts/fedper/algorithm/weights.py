@@ -65,8 +65,3 @@ def restore(layers: nn.Module, state: State) -> None:
         if tensor.shape != state[name].shape:
             raise ValueError(f"{name}: {list(state[name].shape)}, not {list(tensor.shape)}")
         tensor.copy_(state[name])
-
-
-def to_device(state: State, device: torch.device) -> State:
-    """Bring ``state`` to a device."""
-    return {name: tensor.to(device) for name, tensor in state.items()}

@@ -1,5 +1,6 @@
 """Which tests of clients are due in a round, and what they found."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,14 +55,14 @@ class Examiner:
         tests, phases = self.due(when), self.run.method.before_test
         if not tests:
             return
-        with unchanged(model, weights=bool(phases)):
+        with unchanged(model) if phases else nullcontext():
             if phases:
                 generator = batch_generator(
                     self.run, "evaluation batches", self.round_, client.number
                 )
                 train_phases(model, client.train, phases, generator, self.run)
             for test in tests:
-                with unchanged(model, weights=False):
+                with unchanged(model):
                     values = measure(model, client, test, self.run)
                 self.found.append((client.number, test.name, len(client.test), values))
 

@@ -1,12 +1,14 @@
 """How a run begins: the model, the initial base, and the clients with their data."""
 
+from copy import deepcopy
+
 import torch
 from torch import nn
 
-from fedper.algorithm.models import build_model, smallest_batch, with_linear_base
+from fedper.algorithm.models import build_model, with_linear_base
 from fedper.algorithm.samples import DeviceSplit, Samples
-from fedper.algorithm.state import Client
-from fedper.algorithm.weights import initial_base, initial_personal, to_device
+from fedper.algorithm.state import Client, State
+from fedper.algorithm.weights import initial_base, initial_personal
 from fedper.data.dataset import Dataset, Split
 from fedper.data.partition import Partition
 from fedper.errors import InputError
@@ -78,3 +80,18 @@ def on_device(dataset: Dataset, split: Split, pixels: str, device: torch.device)
         mean=torch.tensor(mean, dtype=torch.float32, device=device).view(1, 3, 1, 1),
         sd=torch.tensor(sd, dtype=torch.float32, device=device).view(1, 3, 1, 1),
     )
+
+
+def to_device(state: State, device: torch.device) -> State:
+    """Bring ``state`` to a device."""
+    return {name: tensor.to(device) for name, tensor in state.items()}
+
+
+def smallest_batch(model: nn.Sequential, image_size: tuple[int, int]) -> int:
+    """Tell how many images training takes at least: 2 if BatchNorm sees maps of 1 x 1, else 1."""
+    try:
+        with torch.no_grad():
+            deepcopy(model).train()(torch.zeros(1, 3, *image_size))
+    except ValueError:  # "Expected more than 1 value per channel when training"
+        return 2
+    return 1
