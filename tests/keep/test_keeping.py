@@ -8,6 +8,7 @@ from dataclasses import asdict
 import pytest
 import yaml
 from conftest import REPOSITORY, run_main, write_run
+from fedper.plan.draws import draws_of_runs
 from fedper.plan.experiments import all_runs
 from fedper.provenance import code_digest
 
@@ -76,11 +77,12 @@ def test_prune_lists_and_then_removes_only_what_nobody_asks_for(elsewhere, tmp_p
     results = tmp_path / "results/tiny"
     checkpoints = tmp_path / "checkpoints/tiny"
     asked = [
-        results / "runs" / RUNS[0].name, results / "partitions/cifar10-k4-seed0.json",
+        results / "runs" / RUNS[0].name,
+        results / "partitions" / f"{draws_of_runs(TINY)[RUNS[0].name].name}.json",
         checkpoints / RUNS[0].name,
     ]  # fmt: skip
     other = [
-        results / "runs/old-0123abcd", results / "partitions/cifar10-k8-seed0.json",
+        results / "runs/old-0123abcd", results / "partitions/cifar10-k4-seed0-0123abcd.json",
         checkpoints / "old-0123abcd",
     ]  # fmt: skip
     for path in (*asked, *other):
