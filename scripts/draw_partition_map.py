@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 
 from fedper.data.dataset import load_dataset
-from fedper.errors import one_line_errors
 from fedper.data.partition import read_partition
-from fedper.report.partition_map import draw_partitions, draw_ratings
-from fedper.report.style import save_figure
+from fedper.draw.partition_map import draw_partitions, draw_ratings
+from fedper.draw.style import save_figure
+from fedper.errors import one_line_errors
 
 
 @one_line_errors
