@@ -1,10 +1,10 @@
 """Draw one figure from its runs, with the points behind it as CSV."""
 
+from fedper.draw.figures import DRAWERS
+from fedper.draw.style import save_figure
 from fedper.errors import one_line_errors
 from fedper.files import write_text
 from fedper.judge.command_line import parser_of_runs, read_runs
-from fedper.report.figures import DRAWERS
-from fedper.report.style import save_figure
 
 
 @one_line_errors

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from fedper.data.dataset import load_dataset
 from fedper.data.partition import read_partition
+from fedper.draw.partition_map import draw_partitions, draw_ratings
+from fedper.draw.style import save_figure
 from fedper.errors import one_line_errors
-from fedper.report.partition_map import draw_partitions, draw_ratings
-from fedper.report.style import save_figure
 
 
 @one_line_errors

@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "algorithm": (),
     "train": ("algorithm", "data"),
     "judge": ("plan",),
+    "draw": ("judge", "data"),
     "report": ("judge", "plan", "data"),
     "keep": ("plan", "judge"),
 }

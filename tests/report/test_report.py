@@ -9,11 +9,11 @@ import pytest
 import yaml
 from conftest import REPOSITORY, RUN, change, diverge, run_main, write_run
 from fedper import names
+from fedper.draw.figures import DRAWERS
 from fedper.judge.histories import read_clients
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.crate import canonical_hash, pith_id
 from fedper.report.facts import gather_facts, gather_metrics
-from fedper.report.figures import DRAWERS
 from fedper.report.pdf import list_figures
 from pypdf import PdfReader
 from rocrate.rocrate import ROCrate

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fedper.judge.histories import read_clients
-from fedper.judge.summary import describe_faults
+from fedper.judge.faults import describe_faults
+from fedper.judge.histories import read_clients, read_tests
 
 
 def parser_of_runs(description: str) -> ArgumentParser:
@@ -24,11 +24,14 @@ def parser_of_runs(description: str) -> ArgumentParser:
     return parser
 
 
-def read_runs(arguments: Namespace) -> tuple[pd.DataFrame, str]:
+def read_runs(arguments: Namespace, every_test: bool = False) -> tuple[pd.DataFrame, str]:
     """Read the runs that the command line names; return them and the note.
 
-    Runs that are missing or have diverged are rows without an accuracy, and the note names them.
+    Runs without an accuracy, or without one at some client, have rows that say why, and the note
+    names them. every_test: the rows of every test and not only each run's reference.
     """
-    clients = read_clients(arguments.runs, json.loads(arguments.missing))
+    missing = json.loads(arguments.missing)
+    clients = read_clients(arguments.runs, missing)
     wrong = describe_faults(clients)
-    return clients, f"{arguments.note}. {wrong[0].upper()}{wrong[1:]}" if wrong else arguments.note
+    note = f"{arguments.note}. {wrong[0].upper()}{wrong[1:]}" if wrong else arguments.note
+    return read_tests(arguments.runs, missing) if every_test else clients, note

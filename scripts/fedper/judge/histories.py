@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fedper.errors import InputError
+from fedper.method import Test
 from fedper.names import data_name
 from fedper.run import Run
 
@@ -30,24 +31,44 @@ classes_per_client is NaN where clients are workers.  settings: rounds, e, b and
 one figure can have in place of its data set's.
 """
 
+VALUES = ["accuracy", "balanced_accuracy"]
+"""What a test measures, in 0 … 1, and what a row with a fault has not."""
 
-def read_clients(folders: Sequence[Path], missing: Sequence[dict] = ()) -> pd.DataFrame:
+ONLY_TEST = "the only one"
+"""What stands in ``test`` of a history without that column."""
+
+
+def read_clients(
+    folders: Sequence[Path], missing: Sequence[dict] = (), test: str | None = None
+) -> pd.DataFrame:
     """Read runs: one row for each run, round and client, with RUN_COLUMNS before its history.
 
-    ``accuracy`` is correct / samples, in 0 … 1; NaN for all clients from the round on in which a
-    loss is no number any more, or infinite: the run has diverged.  missing: RUN_COLUMNS of runs
-    that were asked for and are not there; each is one row without a round and an accuracy.
+    test: a name of :class:`fedper.method.Test`; None: each run's reference, the first of its
+    settings' tests.  missing: RUN_COLUMNS of runs that were asked for and are not there; each is
+    one row without a round.
+
+    ``accuracy`` is correct / samples; ``floor`` that of guessing the client's commonest test label;
+    ``balanced_accuracy`` and floor are NaN where the history has none.  ``fault``: "", or why a row
+    has no accuracy: "missing"; "diverged", all clients of a run from the round on in which a
+    training loss is no finite number; "untested", a client whose test loss in that round is none.
     Raises InputError if a file is missing or broken, or two runs differ in nothing of RUN_COLUMNS.
     """
-    frames = [_read_run(folder) for folder in folders]
-    alike = pd.concat([frame[RUN_COLUMNS].head(1) for frame in frames]) if frames else None
-    if alike is not None and alike.duplicated().any():
-        first = alike[alike.duplicated()].iloc[0].to_dict()
-        raise InputError(f"two runs cannot be told apart: {first}; ask for one of them")
-    if missing:
-        nothing = dict.fromkeys(["round", "accuracy", "bytes_up", "bytes_down"], np.nan)
-        frames.append(pd.DataFrame(missing).assign(client=0, **nothing))
-    return pd.concat(frames, ignore_index=True)
+    frames = [
+        frame[frame["reference"] if test is None else frame["test"] == test]
+        for frame in _read_runs(folders)
+    ]
+    return _join([*frames, _rows_of(missing)])
+
+
+def read_tests(folders: Sequence[Path], missing: Sequence[dict] = ()) -> pd.DataFrame:
+    """Read runs as :func:`read_clients` does, but the rows of every test, named in ``test``.
+
+    ``reference`` tells a run's reference. A missing run has a row for every test of the others.
+    """
+    frames = _read_runs(folders)
+    tests = dict.fromkeys(name for frame in frames for name in frame["test"].unique())
+    lost = _rows_of(missing).merge(pd.DataFrame({"test": list(tests)}), how="cross")
+    return _join([*frames, lost.assign(reference=False)])
 
 
 def read_about(folder: Path) -> dict:
@@ -83,22 +104,71 @@ def describe_settings(settings: dict) -> dict[str, object]:
     }
 
 
+def _read_runs(folders: Sequence[Path]) -> list[pd.DataFrame]:
+    frames = [_read_run(folder) for folder in folders]
+    alike = pd.concat([frame[RUN_COLUMNS].head(1) for frame in frames]) if frames else None
+    if alike is not None and alike.duplicated().any():
+        first = alike[alike.duplicated()].iloc[0].to_dict()
+        raise InputError(f"two runs cannot be told apart: {first}; ask for one of them")
+    return frames
+
+
 def _read_run(folder: Path) -> pd.DataFrame:
     try:
         settings = read_about(folder)["run"]
         columns, n_rounds = describe_settings(settings), settings["rounds"]
         history = pd.read_csv(folder / "history.csv")
-        finite = np.isfinite(history[["test_loss", "train_loss"]]).all(axis=1)
-        ended = history.loc[~finite, "round"].min()  # NaN if it did not
-        accuracy = history["correct"] / history["samples"]
-        history["accuracy"] = accuracy.mask(history["round"] >= ended)
+        reference = ONLY_TEST
+        if "test" in history:
+            reference = Test(**settings["tests"][0]).name
+        history = _with_values(history.assign(test=history.get("test", ONLY_TEST)), reference)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder}: not a finished run ({error}); train it again") from error
-    if np.isnan(ended) and history["round"].max() != n_rounds:
+    last = history.loc[history["reference"], "round"].max()
+    if last != n_rounds and not (history["fault"] == "diverged").any():
         raise InputError(
-            f"{folder}/history.csv: ends at round {history['round'].max()} of {n_rounds}; "
-            "train it again"
+            f"{folder}/history.csv: ends at round {last} of {n_rounds}; train it again"
         )
     for position, (column, value) in enumerate(columns.items()):
         history.insert(position, column, value)
     return history
+
+
+def _with_values(history: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Add VALUES, ``floor``, ``fault`` and ``reference`` to a history."""
+    history["reference"] = history["test"] == reference
+    ended = history.loc[~np.isfinite(history["train_loss"]), "round"].min()  # NaN if it did not
+    history = pd.concat([history, _not_recorded(history, ended)], ignore_index=True)
+    untested = ~np.isfinite(history["test_loss"])
+    history["fault"] = np.select(
+        [history["round"] >= ended, untested], ["diverged", "untested"], default=""
+    )
+    good = history["fault"] == ""
+    history["accuracy"] = (history["correct"] / history["samples"]).where(good)
+    balanced, commonest = (history.get(n, np.nan) for n in ("balanced_accuracy", "commonest"))
+    history["balanced_accuracy"] = pd.Series(balanced, history.index, dtype=float).where(good)
+    return history.assign(floor=commonest / history["samples"])
+
+
+def _not_recorded(history: pd.DataFrame, ended: float) -> pd.DataFrame:
+    """Make rows of the round that a run diverged in, for the tests that were not due in it.
+
+    Without them a test's last row would be of an earlier round, as if that were the end.
+    """
+    end = history[history["round"] == ended]
+    others = [name for name in history["test"].unique() if name not in set(end["test"])]
+    rows = [end[end["reference"]].assign(test=name, reference=False) for name in others]
+    return pd.concat(rows) if rows else history.head(0)
+
+
+def _rows_of(missing: Sequence[dict]) -> pd.DataFrame:
+    """Make one row for each run that is missing."""
+    nothing = dict.fromkeys(["round", *VALUES, "floor", "bytes_up", "bytes_down"], np.nan)
+    rows = pd.DataFrame(list(missing), columns=RUN_COLUMNS)
+    return rows.assign(client=0, fault="missing", reference=True, **nothing)
+
+
+def _join(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """Put runs under each other; empty frames would decide the types of columns."""
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled or frames[-1:], ignore_index=True)

@@ -3,26 +3,33 @@
 import numpy as np
 import pandas as pd
 
+from fedper.judge.faults import FAULTS, count_faults, faults
 from fedper.judge.histories import RUN_COLUMNS
-from fedper.names import dataset_order, dataset_title, model_order, model_title
+from fedper.names import dataset_order, model_order
 
 ROW = ["dataset", "model", "classes_per_client", "method", "personalization_layers", "settings"]
 """What has a row of its own in a table: RUN_COLUMNS without the seed, in the order to read."""
 
-FAULTS = ("missing", "diverged")
-"""Why a run can have no accuracy."""
 
-MAX_NAMED = 3
-"""How many faulty runs a caption names."""
+def of_all_clients(frame: pd.DataFrame, keys: list[str], column: str, how: str) -> pd.Series:
+    """Sum up a column over the clients of each group; NaN where one of them has no value.
+
+    The mean of the others would be another number under the same name.
+    """
+    groups = frame.groupby(keys, sort=False, dropna=False)[column]
+    return groups.agg(how).where(groups.count() == groups.size())
 
 
 def mean_over_clients(clients: pd.DataFrame) -> pd.DataFrame:
-    """Average accuracy over clients, each counting once: one row for each run and round.
+    """Average accuracy and floor over clients, each once: one row for each run and round.
 
-    clients, here and below: as of :func:`fedper.judge.histories.read_clients`.
+    clients, here and below: as of :func:`fedper.judge.histories.read_clients`; rows of several
+    tests, where there is such a column, are kept apart.
     """
-    by_round = clients.groupby([*RUN_COLUMNS, "round"], sort=False, dropna=False)
-    return by_round["accuracy"].mean().reset_index()
+    tests = [column for column in ("test", "reference") if column in clients]
+    keys = [*RUN_COLUMNS, *tests, "round"]
+    means = {name: of_all_clients(clients, keys, name, "mean") for name in ("accuracy", "floor")}
+    return pd.DataFrame(means).reset_index()
 
 
 def last_round(frame: pd.DataFrame) -> pd.DataFrame:
@@ -32,15 +39,16 @@ def last_round(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def accuracy_and_traffic(clients: pd.DataFrame) -> pd.DataFrame:
-    """Sum up each round of each run: accuracy, mean over clients, and traffic so far.
+    """Sum up each round of each run: means as :func:`mean_over_clients`, and traffic so far.
 
     megabytes: tensors sent and received by all clients together since the first round, in 10^6
     bytes.
     """
-    by_round = clients.assign(bytes=clients["bytes_up"] + clients["bytes_down"]).groupby(
+    rounds = mean_over_clients(clients)
+    sent = clients.assign(bytes=clients["bytes_up"] + clients["bytes_down"]).groupby(
         [*RUN_COLUMNS, "round"], sort=False, dropna=False
-    )
-    rounds = by_round.agg(accuracy=("accuracy", "mean"), bytes=("bytes", "sum")).reset_index()
+    )["bytes"]
+    rounds["bytes"] = sent.sum().to_numpy()
     so_far = rounds.groupby(RUN_COLUMNS, sort=False, dropna=False)["bytes"].cumsum()
     return rounds.drop(columns="bytes").assign(megabytes=so_far / 1e6)
 
@@ -49,23 +57,34 @@ def final_accuracy(clients: pd.DataFrame) -> pd.DataFrame:
     """Sum up the last round of every setting, one row each.
 
     accuracy_mean, accuracy_sd: of the client mean, over seeds (sd: NaN for one seed).
-    client_sd: spread over clients, mean over seeds.  client_min: the worst client of any seed.
-    All in 0 … 1, over the n_seeds - n_missing - n_diverged runs that have a last round.
+    balanced_mean, floor: the same of balanced accuracy, and of guessing each client's commonest
+    label.  client_sd: spread over clients, mean over seeds.  client_min: the worst client of any
+    seed.  All in 0 … 1, over the n_seeds - n_missing - n_diverged - n_untested runs in whose last
+    round every client has an accuracy.
     """
     last = last_round(clients)
-    seeds = last.groupby([*RUN_COLUMNS, "round"], dropna=False)["accuracy"].agg(
-        ["mean", "std", "min"]
-    )
-    rows = seeds.reset_index().groupby(ROW, dropna=False)
+    of_run = {
+        name: of_all_clients(last, [*RUN_COLUMNS, "round"], column, how)
+        for name, (column, how) in {
+            "mean": ("accuracy", "mean"),
+            "sd": ("accuracy", "std"),
+            "min": ("accuracy", "min"),
+            "balanced": ("balanced_accuracy", "mean"),
+            "floor": ("floor", "mean"),
+        }.items()
+    }
+    rows = pd.DataFrame(of_run).reset_index().groupby(ROW, dropna=False)
     table = rows.agg(
         round=("round", "max"),
         n_seeds=("seed", "nunique"),
         accuracy_mean=("mean", "mean"),
         accuracy_sd=("mean", "std"),
-        client_sd=("std", "mean"),
+        balanced_mean=("balanced", "mean"),
+        floor=("floor", "mean"),
+        client_sd=("sd", "mean"),
         client_min=("min", "min"),
     ).reset_index()
-    wrong = faults(clients).groupby([*ROW, "fault"], dropna=False).size().reset_index(name="n")
+    wrong = faults(last).groupby([*ROW, "fault"], dropna=False).size().reset_index(name="n")
     for fault in FAULTS:
         n_runs = wrong[wrong["fault"] == fault].drop(columns="fault")
         counts = table[ROW].merge(n_runs, how="left", on=ROW)["n"]
@@ -85,43 +104,8 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
 
 def describe_accuracy(row: pd.Series) -> str:
     """Write mean ± sd of the seeds that have an accuracy, and what became of the others."""
-    lost = [
-        f"{row[f'n_{fault}']} of {row['n_seeds']} {fault}" if row["n_seeds"] > 1 else fault
-        for fault in FAULTS
-        if row[f"n_{fault}"]
-    ]
+    lost = ", ".join(count_faults(row))
     if np.isnan(row["accuracy_mean"]):
-        return ", ".join(lost)
+        return lost
     spread = "" if np.isnan(row["accuracy_sd"]) else f" ± {row['accuracy_sd']:.3f}"
-    note = f" ({', '.join(lost)})" if lost else ""
-    return f"{row['accuracy_mean']:.3f}{spread}{note}"
-
-
-def faults(clients: pd.DataFrame) -> pd.DataFrame:
-    """List the runs that are missing or have diverged: RUN_COLUMNS, fault, and its round.
-
-    fault: "missing" (round is NaN) or "diverged".
-    """
-    wrong = clients[clients["accuracy"].isna()]
-    first = wrong.groupby(RUN_COLUMNS, dropna=False, sort=False)["round"].min().reset_index()
-    return first.assign(fault=np.where(first["round"].isna(), "missing", "diverged"))
-
-
-def describe_faults(clients: pd.DataFrame) -> str:
-    """Name the runs that are missing or have diverged in one line; empty if there are none.
-
-    More than MAX_NAMED are counted instead.
-    """
-    wrong = faults(clients)
-    if len(wrong) > MAX_NAMED:
-        n_runs = len(clients.drop_duplicates(RUN_COLUMNS))
-        return f"{len(wrong)} of {n_runs} runs are missing or diverged, see Table 1"
-    lines = []
-    for _, row in wrong.iterrows():
-        k = row["classes_per_client"]
-        words = [model_title(row["model"]), row["method"]]
-        words += [] if pd.isna(k) else [f"k = {k:.0f}"]
-        words += [f"K_P = {row['personalization_layers']}", f"seed {row['seed']}"]
-        what = row["fault"] if pd.isna(row["round"]) else f"diverged in round {row['round']:.0f}"
-        lines.append(f"{what}: {dataset_title(row['dataset'])}, {', '.join(words)}")
-    return "; ".join(lines)
+    return f"{row['accuracy_mean']:.3f}{spread}" + (f" ({lost})" if lost else "")

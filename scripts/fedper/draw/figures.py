@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
+from fedper.draw.beyond import draw_clients, draw_communication
+from fedper.draw.curves import draw_depths, draw_methods, draw_variants
 from fedper.judge.summary import accuracy_and_traffic, last_round, mean_over_clients
-from fedper.report.beyond import draw_clients, draw_communication
-from fedper.report.curves import draw_depths, draw_methods, draw_variants
 
 SumUp = Callable[[pd.DataFrame], pd.DataFrame]
 Draw = Callable[[pd.DataFrame, str], Figure]

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fedper.draw.style import COLUMN_WIDTH, FLOOR, STYLE, draw_floor, has_floor, write_note
 from fedper.judge.summary import last_round
 from fedper.names import dataset_order, dataset_title, model_order, model_title
-from fedper.report.style import COLUMN_WIDTH, STYLE, write_note
 
 Look = dict[str, object]
 
@@ -42,19 +42,19 @@ def draw_methods(curves: pd.DataFrame, note: str) -> Figure:
     :func:`fedper.judge.summary.mean_over_clients`; all runs of FedPer have one K_P.
     """
     k_of = curves["classes_per_client"].fillna(0).astype(int)  # 0: clients are workers
-    lines = {}
+    lines, markers = {}, {}
     for k, colour, marker in zip(
         sorted(k_of.unique()), cycle(sns.color_palette("colorblind")), cycle("osD^vPX")
     ):
+        markers[k] = marker
         look = {"color": colour, "marker": marker}
         suffix = f", k = {k}" if k else ""
         lines["FedPer", k] = (f"FedPer{suffix}", {**look, "linestyle": "-"})
         lines["FedAvg", k] = (f"FedAvg{suffix}", {**look, "linestyle": "--"})
     pairs = list(zip(curves["method"], k_of, strict=True))
     (k_p,) = set(curves["personalization_layers"]) - {0}
-    return _draw_panels(
-        curves, pd.Series(pairs, curves.index), lines, f"FedPer: $K_P$ = {k_p}. {note}"
-    )
+    note = f"FedPer: $K_P$ = {k_p}. {note}"
+    return _draw_panels(curves, pd.Series(pairs, curves.index), lines, note, markers)
 
 
 def draw_depths(curves: pd.DataFrame, note: str) -> Figure:
@@ -93,11 +93,18 @@ def draw_variants(curves: pd.DataFrame, note: str) -> Figure:
 
 
 def _draw_panels(
-    curves: pd.DataFrame, keys: pd.Series, lines: dict[object, tuple[str, Look]], note: str
+    curves: pd.DataFrame,
+    keys: pd.Series,
+    lines: dict[object, tuple[str, Look]],
+    note: str,
+    markers: dict[int, str] | None = None,
 ) -> Figure:
-    """Draw a panel for each data set and model, and in it a line for each key."""
+    """Draw a panel for each data set and model, and in it a line for each key.
+
+    markers: of floors, by k, where there are several.
+    """
     panels = panels_of(curves)
-    top = min(1, 1.06 * np.nan_to_num(curves["accuracy"].max(), nan=1))
+    top = top_of(curves)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(COLUMN_WIDTH, 2.05 * len(panels) + 0.3), layout="constrained")
         axes = figure.subplots(len(panels), squeeze=False, sharex=True, sharey=True)[:, 0]
@@ -105,12 +112,19 @@ def _draw_panels(
             for key in _by_last_accuracy(curves[here], keys[here]):
                 label, look = lines[key]
                 _draw_line(ax, curves[here & (keys == key)].dropna(subset="accuracy"), label, look)
+            draw_floor(ax, curves[here], markers)
             ax.set(title=title, ylabel="test accuracy", ylim=(0, top))
             ax.set_xlabel("global round" if ax is axes[-1] else "")
             ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
             ax.legend(loc="center left", bbox_to_anchor=(1, 0.5), handlelength=2.6)
-        write_note(figure, f"Mean over clients; {note}.{_band(curves, keys)}")
+        floor = f" {FLOOR}" if has_floor(curves) else ""
+        write_note(figure, f"Mean over clients; {note}.{_band(curves, keys)}{floor}")
     return figure
+
+
+def top_of(curves: pd.DataFrame) -> float:
+    """Give the upper end of the axis of accuracy, 1 at most."""
+    return min(1, 1.06 * np.nan_to_num(curves[["accuracy", "floor"]].max().max(), nan=1))
 
 
 def _band(curves: pd.DataFrame, keys: pd.Series) -> str:

@@ -4,6 +4,8 @@ import textwrap
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fedper.files import atomic
@@ -32,6 +34,33 @@ STYLE = {
 def write_note(figure: Figure, note: str, width: int = 72) -> None:
     """Write below the figure what it shows, in lines of at most ``width`` characters."""
     figure.supxlabel(textwrap.fill(note, width), fontsize=6.5, color="0.35", x=0.02, ha="left")
+
+
+FLOOR = "Floor: always guessing each client's commonest test label."
+
+FLOOR_GREY = "0.6"
+
+
+def draw_floor(ax: Axes, rows: pd.DataFrame, markers: dict[int, str] | None = None) -> None:
+    """Draw the accuracy of guessing each client's commonest label, a thin grey line for each k.
+
+    rows: with classes_per_client and floor (nothing is drawn where that is NaN).  markers: by k
+    (0: clients are workers), at the right end of a line, where there are several.
+    """
+    k = rows["classes_per_client"].fillna(0).astype(int)
+    floors = rows["floor"].groupby(k).mean().dropna().sort_values(ascending=False)
+    for k, value in floors.items():
+        several = len(floors) > 1 and markers
+        ax.axhline(
+            value, color=FLOOR_GREY, linewidth=0.8, zorder=0.9,
+            label=f"floor, k = {k}" if several else "floor",
+            marker=markers[k] if several else None, markersize=3, markevery=[1], clip_on=False,
+        )  # fmt: skip
+
+
+def has_floor(rows: pd.DataFrame) -> bool:
+    """Tell whether there is one to draw."""
+    return bool(rows["floor"].notna().any())
 
 
 def save_figure(figure: Figure, stem: Path) -> None:

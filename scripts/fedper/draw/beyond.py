@@ -3,14 +3,13 @@
 from collections.abc import Callable
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fedper.report.curves import panels_of
-from fedper.report.style import STYLE, TEXT_WIDTH, write_note
+from fedper.draw.curves import panels_of, top_of
+from fedper.draw.style import FLOOR, STYLE, TEXT_WIDTH, draw_floor, has_floor, write_note
 
 METHODS = {"FedAvg": ("--", "s"), "FedPer": ("-", "o")}
 """The methods that both figures compare, with line style and marker."""
@@ -44,17 +43,18 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
                 fontsize=5.5,
                 va="center",
             )
+        draw_floor(ax, rows)
         ax.set_xticks(range(len(methods)), methods)
         ax.set(xlabel="", ylabel="test accuracy", xlim=(-0.5, 1.75))
         ax.set_ylim(bottom=-0.04 * ax.get_ylim()[1])
 
     with mpl.rc_context({**STYLE, "axes.grid.axis": "y"}):
-        figure = _draw_grid(last, draw)
+        figure = draw_grid(last, draw)
         n_seeds = last["seed"].nunique()
         dots = "clients" if n_seeds == 1 else f"clients of {n_seeds} seeds"
-        write_note(
-            figure, f"Dots: {dots}, last round; line: their mean; n: test samples. {note}.", 150
-        )
+        floor = f" Grey line: {FLOOR[7:]}" if has_floor(last) else ""
+        words = f"Dots: {dots}, last round; line: their mean; n: test samples.{floor} {note}."
+        write_note(figure, words, 150)
     return figure
 
 
@@ -74,19 +74,19 @@ def draw_communication(rounds: pd.DataFrame, note: str) -> Figure:
                 marker=marker, color=colour, markersize=3, markevery=max(1, len(points) // 10),
             )  # fmt: skip
         ax.set(xlabel="sent and received, MB", ylabel="test accuracy")
-        top = np.nan_to_num(rows["accuracy"].max(), nan=1)
-        ax.set(xlim=(0, None), ylim=(0, 1.08 * top))
+        draw_floor(ax, rows)
+        ax.set(xlim=(0, None), ylim=(0, top_of(rows)))
         ax.legend(loc="best")
 
     with mpl.rc_context(STYLE):
-        figure = _draw_grid(rounds, draw)
-        write_note(
-            figure, f"Mean over clients and seeds; all clients' traffic together. {note}.", 150
-        )
+        figure = draw_grid(rounds, draw)
+        floor = f" {FLOOR}" if has_floor(rounds) else ""
+        words = f"Mean over clients and seeds; all clients' traffic together.{floor} {note}."
+        write_note(figure, words, 150)
     return figure
 
 
-def _draw_grid(frame: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None]) -> Figure:
+def draw_grid(frame: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None]) -> Figure:
     """Draw a panel for each data set and model, two beside each other."""
     panels = panels_of(frame)
     n_columns = min(2, len(panels))

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fedper.data.partition import Partition
-from fedper.report.style import COLUMN_WIDTH, STYLE, write_note
+from fedper.draw.style import COLUMN_WIDTH, STYLE, write_note
 
 
 def draw_partitions(partitions: list[Partition], labels: NDArray[np.int64], note: str) -> Figure:
