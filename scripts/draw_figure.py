@@ -1,6 +1,6 @@
 """Draw one figure from its runs, with the points behind it as CSV."""
 
-from fedper.draw.figures import DRAWERS
+from fedper.draw.figures import DRAWERS, OF_EVERY_TEST
 from fedper.draw.style import save_figure
 from fedper.errors import one_line_errors
 from fedper.files import write_text
@@ -13,7 +13,7 @@ def main() -> None:
     parser = parser_of_runs(__doc__)
     parser.add_argument("draw", choices=list(DRAWERS), help="what draws it, see paper/figures.yaml")
     arguments = parser.parse_args()
-    clients, note = read_runs(arguments)
+    clients, note = read_runs(arguments, every_test=arguments.draw in OF_EVERY_TEST)
 
     sum_up, draw = DRAWERS[arguments.draw]
     points = sum_up(clients)

@@ -60,7 +60,7 @@ FIGURES = expand(
 )
 TABLES = expand(
     f"{RESULTS}/tables/table{{n}}.{{suffix}}",
-    n=[1, 2, 3, 4],
+    n=range(1, 6),
     suffix=["csv", "md", "tex", "html", "json"],
 )
 CLAIMS = expand(f"{RESULTS}/claims.{{suffix}}", suffix=["json", "md", "html"])

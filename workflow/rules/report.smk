@@ -9,7 +9,7 @@ rule report_pdf:
         captions=PAPER / "captions.yaml",
         facts=FACTS,
         claims=f"{RESULTS}/claims.json",
-        tables=expand(f"{RESULTS}/tables/table{{n}}.json", n=[1, 2, 3, 4]),
+        tables=expand(f"{RESULTS}/tables/table{{n}}.json", n=range(1, 6)),
         drawn=lambda w: figures_of_report(),
         script=SCRIPTS / "compile_report.py",
         code=modules_of(SCRIPTS / "compile_report.py"),

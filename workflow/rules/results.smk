@@ -79,7 +79,7 @@ rule table:
     log:
         f"{LOGS}/table/table{{n}}.log",
     wildcard_constraints:
-        n="[124]",
+        n="[1245]",
     conda:
         ENVIRONMENT
     params:

@@ -26,10 +26,13 @@ class Table:
 def table1(clients: pd.DataFrame) -> Table:
     """Accuracy in the last round, a row for every data set, model, k, method and K_P."""
     frame = final_accuracy(clients)
-    shown = _keys_for_reading(frame)
+    shown = keys_for_reading(frame)
     shown["round"] = frame["round"].map("{:.0f}".format).replace("nan", "-")
     shown["seeds"] = frame["n_seeds"]
     shown["accuracy"] = [describe_accuracy(row) for _, row in frame.iterrows()]
+    if frame["floor"].notna().any():
+        shown["floor"] = frame["floor"].map(_three_digits)
+        shown["balanced"] = frame["balanced_mean"].map(_three_digits)
     shown["spread"] = frame["client_sd"].map(_three_digits)
     shown["worst"] = frame["client_min"].map(_three_digits)
     return Table(
@@ -37,8 +40,10 @@ def table1(clients: pd.DataFrame) -> Table:
         title="Test accuracy in the last round",
         frame=frame,
         shown=shown,
-        explained="Accuracy: mean over clients, then mean ± sd over seeds. Spread: sd over "
-        "clients, mean over seeds. Worst: the client with the lowest accuracy of any seed.",
+        explained="Accuracy: mean over clients, then mean ± sd over seeds. Floor: of always "
+        "guessing each client's commonest test label. Balanced: mean over the classes that a "
+        "client is tested on. Spread: sd over clients, mean over seeds. Worst: the client with "
+        "the lowest accuracy of any seed.",
     )
 
 
@@ -70,7 +75,7 @@ def _a_column_a_depth(frame: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         index=[*keys, "n_seeds"], columns="personalization_layers", values="accuracy"
     )
     wide = in_order(wide.reset_index())
-    shown = _keys_for_reading(wide)
+    shown = keys_for_reading(wide)
     shown["seeds"] = wide["n_seeds"]
     for depth in sorted(frame["personalization_layers"].unique()):
         name = "FedAvg" if depth == 0 else f"K_P = {depth}"
@@ -85,7 +90,7 @@ def _seeds_of_every_depth(depths: pd.DataFrame, keys: list[str]) -> pd.DataFrame
     return depths[by_seed.transform("nunique") == wanted]
 
 
-def _keys_for_reading(frame: pd.DataFrame) -> pd.DataFrame:
+def keys_for_reading(frame: pd.DataFrame) -> pd.DataFrame:
     """Write data set, model, k and, where the frame has them, method and K_P.
 
     A data set whose runs have several settings says which.
