@@ -12,9 +12,10 @@ from fedper.draw.beyond import draw_clients, draw_communication
 from fedper.draw.curves import draw_depths, draw_methods, draw_variants
 from fedper.draw.partition_map import draw_partitions, draw_ratings
 from fedper.draw.style import save_figure
+from fedper.draw.tests import draw_tests
 from fedper.errors import InputError
 from fedper.judge.faults import describe_faults
-from fedper.judge.histories import describe_run, read_clients
+from fedper.judge.histories import describe_run, read_clients, read_tests
 from fedper.judge.summary import (
     accuracy_and_traffic,
     final_accuracy,
@@ -187,7 +188,7 @@ def test_traffic_adds_up_over_clients_and_rounds(mixed):
 def test_the_figure_of_ratings_shows_counts_and_shares():
     labels = np.array([0, 0, 1, 4, 4, 4])
     clients = [ClientSamples([0, 1], [0, 1, 2], [0]), ClientSamples([4], [3, 4, 5], [5])]
-    figure = draw_ratings(Partition(0, None, clients), labels, labels, 5, "note")
+    figure = draw_ratings(Partition(0, None, False, clients), labels, labels, 5, "note")
     widths = [patch.get_width() for patch in figure.axes[0].patches]
     assert widths == [3, 3, 1, 1]
     shares = np.asarray(figure.axes[1].collections[0].get_array()).reshape(2, 5)
@@ -233,7 +234,7 @@ def test_a_history_stays_readable_when_a_run_gets_settings_or_loses_some(tmp_pat
     def edit(settings):
         settings.update(pixels="half", test={"images": "own"})
         settings["method"].update(aggregation="mean")
-        for name in ("momentum", "samples", "stem", "batchnorm_statistics", "n_clients", "width"):
+        for name in ("momentum", "samples", "stem", "augmentation", "n_clients", "width"):
             del settings[name]
         del settings["method"]["base"]
 
@@ -278,9 +279,7 @@ def test_faults_are_named_and_nothing_else_is(tmp_path):
 
 def test_many_faults_are_counted_not_named():
     gone = [describe_run(change(RUN, seed=seed)) for seed in range(5)]
-    assert describe_faults(read_clients([], gone)) == (
-        "5 of 5 runs are missing or diverged, see Table 1"
-    )
+    assert describe_faults(read_clients([], gone)) == "5 of 5 runs are missing, see Table 1"
 
 
 def test_figures_without_any_run_are_drawn_empty():
@@ -335,3 +334,21 @@ def test_lines_with_different_numbers_of_seeds_say_so(folders):
     fewer = curves[(curves["method"] == "FedPer") | (curves["seed"] == 0)]
     words = draw_methods(fewer, "note").get_supxlabel().replace("\n", " ")
     assert "± 1 sd over seeds, where a line is the mean of 2" in words
+
+
+def test_the_figure_of_tests_has_a_line_for_each_test_and_method(folders):
+    for folder in folders:
+        history = pd.read_csv(folder / "history.csv")
+        both = [history.assign(test=name) for name in ("end reestimated", "before averaged")]
+        pd.concat(both).to_csv(folder / "history.csv", index=False)
+    at_low_k = [folder for folder in folders if "-k4-" in folder.name]
+    figure = draw_tests(mean_over_clients(read_tests(at_low_k)), "note")
+    assert len(figure.axes) == 2
+    for ax in figure.axes:
+        labels = {line.get_label() for line in ax.lines if len(line.get_xdata())}
+        assert labels == {
+            f"{method}, {test}"
+            for method in ("FedAvg", "FedPer")
+            for test in ("end reestimated", "before averaged")
+        }
+    assert "Reference: end reestimated." in figure.get_supxlabel()

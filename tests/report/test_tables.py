@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import REPOSITORY, RUN, change, diverge, run_main, write_run
 from fedper.errors import InputError
-from fedper.judge.histories import describe_run, read_clients
+from fedper.judge.histories import describe_run, read_clients, read_tests
 from fedper.judge.summary import final_accuracy
 from fedper.names import DATASETS
 from fedper.plan.yaml_files import read_yaml
@@ -17,6 +17,7 @@ from fedper.report.readme import write_keys
 from fedper.report.settings import IN_THE_CODE, WORDS, table3
 from fedper.report.table_files import write_table
 from fedper.report.tables import table1, table2
+from fedper.report.tests_table import table5
 
 REFERENCE = read_yaml(REPOSITORY / "paper/settings.yaml")
 KNOWN = read_yaml(REPOSITORY / "paper/results.yaml")
@@ -291,3 +292,22 @@ def test_a_reference_that_is_broken_is_one_line(tmp_path):
         read_yaml(path)
     with pytest.raises(InputError, match=r"none\.yaml: not readable"):
         read_yaml(tmp_path / "none.yaml")
+
+
+def with_tests(folder, tests):
+    """Give a run's history further tests: by name, how many samples each client has right."""
+    history = pd.read_csv(folder / "history.csv")
+    frames = [history.assign(test="end reestimated")]
+    frames += [history.assign(test=name, correct=correct) for name, correct in tests.items()]
+    pd.concat(frames).to_csv(folder / "history.csv", index=False)
+
+
+def test_table_5_has_a_column_a_test_and_marks_the_reference(folders):
+    for folder in folders:
+        with_tests(folder, {"before averaged": 7})
+    table = table5(read_tests(folders))
+    assert set(table.frame["classes_per_client"]) == {4}  # where clients differ most
+    shown = table.shown[table.shown["method"] == "FedAvg"].iloc[0]
+    # FedAvg: 2 and 4 of 10 with seed 0, 1 and 3 with seed 1; so means of 0.3 and 0.2
+    assert shown["end reestimated"] == "0.250 ± 0.071 *"
+    assert shown["before averaged"] == "0.700 ± 0.000"
