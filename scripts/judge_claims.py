@@ -6,6 +6,7 @@ from fedper.errors import one_line_errors
 from fedper.files import write_text
 from fedper.judge.command_line import parser_of_runs, read_runs
 from fedper.judge.summary import last_round
+from fedper.judge.traffic import judge_traffic
 from fedper.judge.verdicts import judge
 from fedper.names import real_name
 from fedper.report.claims_text import to_html, to_json, to_markdown
@@ -18,7 +19,7 @@ def main() -> None:
     clients, note = read_runs(arguments)
 
     last = last_round(clients)
-    judged = judge(last)
+    judged = [*judge(last), judge_traffic(last)]
     stand_ins = sorted(name for name in last["dataset"].unique() if real_name(name) != name)
     about = {"data": note, "stand_ins": stand_ins, "claims": judged}
     write_text(arguments.out.with_suffix(".json"), json.dumps(to_json(about), indent=2) + "\n")

@@ -9,16 +9,27 @@
    there far too often.
 2. Over the effects of all seeds: mean, 95 % interval of Student's t, and a t test, one-sided in
    the direction of the claim.
-3. A claim of several comparisons holds only if all of them do, so its p value is the largest of
-   theirs. The p values of the claims that can be tested are corrected together by Holm's method.
-4. "reproduced": the corrected p is below 0.05. "not reproduced": one comparison at least lies on
-   the other side of the bound that the claim sets, by a t test at 0.025 divided by the number of
-   the claim's comparisons. "inconclusive": neither, or fewer than MIN_SEEDS seeds, or runs that
-   are missing or diverged; with the reason.
-5. A claim sets the bound 0: the effect is larger. That a gain is gone means that it is below
+3. A claim has a part for each data set that it is about. A part of several comparisons holds only
+   if all of them do, so its p value is the largest of theirs. The p values of all parts that can
+   be tested are corrected together by Holm's method.
+4. A part is "reproduced" if its corrected p is below 0.05; "not reproduced" if one comparison at
+   least lies on the other side of the bound that the claim sets, by a t test at 0.025 divided by the
+   number of the part's comparisons; "no data" if there is no run on its data set; else
+   "inconclusive": neither, or fewer than MIN_SEEDS seeds, or runs that are missing or diverged; with
+   the reason.
+5. The claim as a whole follows from its parts with data. All of them are reproduced: "reproduced".
+   Some are and others are not reproduced: "mixed". Some are not reproduced, and none is reproduced:
+   "not reproduced". No part has data: "no data". Else "inconclusive". The reason counts the parts.
+6. A claim sets the bound 0: the effect is larger. That a gain is gone means that it is below
    MARGIN; that something does nothing, that its effect is between -MARGIN and MARGIN.
-6. Of C4 and C5 only a part is judged: not which K_P is best (2 on CIFAR-10, 1 on CIFAR-100, says
+7. Of C4 and C5 only a part is judged: not which K_P is best (2 on CIFAR-10, 1 on CIFAR-100, says
    the paper), nor how high FedAvg and FedPer come on FLICKR-AES.
+8. C10 needs no test: how many bytes stay home follows from model and K_P. It is reproduced where
+   that is less than MODEST of FedAvg's bytes at K_P = 2 in every model that was run.
+9. What changed: until the authors' protocol became the reference, a claim was one hypothesis over
+   all its data sets, so that C6 to C9 stayed inconclusive wherever FLICKR-AES could not be had.
+   Rules 3 to 5 and C10, and the parts of C8 and C9 on CIFAR-10, which the authors' code configures,
+   were written before any run of that protocol was judged.
 """
 
 from dataclasses import dataclass
@@ -34,6 +45,9 @@ LEVEL = 0.05
 
 MARGIN = 0.02
 """Difference in accuracy that is too small to matter."""
+
+MODEST = 0.5
+"""Share of FedAvg's bytes below which what stays home is modest."""
 
 LOW_AND_HIGH_K = {"cifar10": (4, 10), "cifar100": (40, 100), "flickr_aes": (None, None)}
 """Classes per client where clients differ most, and where they do not."""
@@ -84,12 +98,20 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What a claim says of one data set: comparisons that must all hold."""
+
+    dataset: str
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True)
 class Claim:
-    """One claim of the paper, as comparisons that must all hold."""
+    """One claim of the paper, part by part."""
 
     name: str
     text: str
-    comparisons: tuple[Comparison, ...]
+    parts: tuple[Part, ...]
 
 
 def _over(better: Arm, worse: Arm, **bounds: float) -> Comparison:
@@ -131,48 +153,76 @@ def _tuning(dataset: str, **bounds: float) -> Comparison:
     return _over(Arm(dataset, "FedPer fine-tuned", k_p=2), Arm(dataset, "FedPer", k_p=2), **bounds)
 
 
+def _gain_is_gone_at_high_k(dataset: str) -> Part:
+    return Part(dataset, (_gain_shrinks(dataset), _gain_is_gone(dataset)))
+
+
+def _better_than(dataset: str, method: str, k_p: int | None = None) -> Part:
+    better, worse = Arm(dataset, "FedPer", k_p=2), Arm(dataset, method, k_p=k_p)
+    return Part(dataset, (_over(better, worse),))
+
+
+CIFAR, ALL = ("cifar10", "cifar100"), ("cifar10", "cifar100", "flickr_aes")
+
 CLAIMS = (
-    Claim("C1", "FedPer beats FedAvg where clients' data differ", (_beats_fedavg("cifar10"),)),
+    Claim(
+        "C1",
+        "FedPer beats FedAvg where clients' data differ",
+        (Part("cifar10", (_beats_fedavg("cifar10"),)),),
+    ),
     Claim(
         "C2",
         "The gain shrinks as k grows, and is gone at k = 10",
-        (_gain_shrinks("cifar10"), _gain_is_gone("cifar10")),
+        (_gain_is_gone_at_high_k("cifar10"),),
     ),
     Claim(
         "C3",
         "The same on CIFAR-100",
-        (_beats_fedavg("cifar100"), _gain_shrinks("cifar100"), _gain_is_gone("cifar100")),
+        (
+            Part(
+                "cifar100",
+                (
+                    _beats_fedavg("cifar100"),
+                    _gain_shrinks("cifar100"),
+                    _gain_is_gone("cifar100"),
+                ),
+            ),
+        ),
     ),
     Claim(
         "C4",
         "Every number of personalization layers from 1 to 4 helps",
-        tuple(_beats_fedavg(d, k_p) for d in ("cifar10", "cifar100") for k_p in (1, 2, 3, 4)),
+        tuple(Part(d, tuple(_beats_fedavg(d, k_p) for k_p in (1, 2, 3, 4))) for d in CIFAR),
     ),
-    Claim("C5", "FedPer beats FedAvg on FLICKR-AES", (_beats_fedavg("flickr_aes"),)),
+    Claim(
+        "C5",
+        "FedPer beats FedAvg on FLICKR-AES",
+        (Part("flickr_aes", (_beats_fedavg("flickr_aes"),)),),
+    ),
     Claim(
         "C6",
-        "FedPer's accuracies vary less from client to client",
-        tuple(_spread_is_smaller(d) for d in ("cifar10", "cifar100", "flickr_aes")),
+        "FedPer's accuracies vary less from client to client (later papers disagree)",
+        tuple(Part(d, (_spread_is_smaller(d),)) for d in ALL),
     ),
     Claim(
         "C7",
         "Fine-tuning helps on CIFAR-100 and does nothing on FLICKR-AES",
-        (_tuning("cifar100"), _tuning("flickr_aes", above=-MARGIN, below=MARGIN)),
+        (
+            Part("cifar100", (_tuning("cifar100"),)),
+            Part("flickr_aes", (_tuning("flickr_aes", above=-MARGIN, below=MARGIN),)),
+        ),
     ),
     Claim(
         "C8",
         "Training alone is worse than FedPer",
-        tuple(
-            _over(Arm(d, "FedPer", k_p=2), Arm(d, "local training"))
-            for d in ("cifar100", "flickr_aes")
-        ),
+        tuple(_better_than(d, "local training") for d in ALL),
     ),
     Claim(
         "C9",
         "One linear layer in place of the base is worse",
-        tuple(
-            _over(Arm(d, "FedPer", k_p=2), Arm(d, "FedPer linear base", k_p=2))
-            for d in ("cifar100", "flickr_aes")
-        ),
+        tuple(_better_than(d, "FedPer linear base", k_p=2) for d in ALL),
     ),
 )
+
+TRAFFIC = Claim("C10", "Communication saved is modest", tuple(Part(d, ()) for d in ALL))
+"""The claim that is counted and not tested, see rule 8."""

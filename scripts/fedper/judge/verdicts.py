@@ -1,46 +1,78 @@
 """The verdicts, by the rules in :mod:`fedper.judge.claims`."""
 
-from math import inf
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
-from fedper.judge.claims import CLAIMS, LEVEL, MIN_SEEDS, Arm, Claim, Comparison
-from fedper.judge.histories import RUN_COLUMNS
-from fedper.names import model_order, model_title, real_name
+from fedper.judge.claims import CLAIMS, LEVEL, Claim, Part
+from fedper.judge.comparisons import compare, run_values
+from fedper.names import dataset_title
 
 
 def judge(last: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> list[dict]:
     """Judge every claim on the last rounds of all runs: one row for each run and client.
 
-    last: as of :func:`fedper.judge.summary.last_round`. Returns for each claim: name, text,
-    verdict, reason, p, p_corrected, and its comparisons with what is claimed (in words), models
-    (as people write them), seeds, mean, low, high (95 % interval), p.
+    last: as of :func:`fedper.judge.summary.last_round`. Returns for each claim: claim (its name),
+    text, verdict, reason, stand_ins, and parts, each with dataset, title, verdict, reason,
+    stand_ins, p, p_corrected, and its comparisons with what is claimed (in words), models (as
+    people write them), seeds, mean, low, high (95 % interval), p.
     """
-    values = _values(last)
-    found = [[_compare(values, comparison) for comparison in claim.comparisons] for claim in claims]
-    ps = np.array([np.max([part["p"] for part in parts]) for parts in found])  # NaN if one is
+    values = run_values(last)
+    there = set(values["dataset"])
+    parts = [(claim, part) for claim in claims for part in claim.parts]
+    found = [[compare(values, one) for one in part.comparisons] for _, part in parts]
+    ps = np.array([np.max([one["p"] for one in compared]) for compared in found])  # NaN if one is
     corrected = np.full(len(ps), np.nan)
     testable = ~np.isnan(ps)
     corrected[testable] = holm(ps[testable])
-    judged = []
-    for claim, parts, p, p_corrected in zip(claims, found, ps, corrected, strict=True):
-        verdict, reason = _verdict(claim, parts, p_corrected)
-        judged.append(
-            {
-                "claim": claim.name,
-                "text": claim.text,
-                "verdict": verdict,
-                "reason": reason,
-                "stand_ins": sorted({name for part in parts for name in part["stand_ins"]}),
-                "p": float(p),
-                "p_corrected": float(p_corrected),
-                "comparisons": parts,
-            }
-        )
-    return judged
+    judged: dict[str, list[dict]] = {claim.name: [] for claim in claims}
+    for (claim, part), compared, p, p_corrected in zip(parts, found, ps, corrected, strict=True):
+        verdict = _verdict(compared, p_corrected) if part.dataset in there else ("no data", "")
+        judged[claim.name].append(part_of(part, compared, *verdict, float(p), float(p_corrected)))
+    return [whole(claim, judged[claim.name]) for claim in claims]
+
+
+def part_of(
+    part: Part, compared: list[dict], verdict: str, reason: str, p: float, p_corrected: float
+) -> dict:
+    """Put together what is said of one part."""
+    return {
+        "dataset": part.dataset,
+        "title": dataset_title(part.dataset),
+        "verdict": verdict,
+        "reason": reason,
+        "stand_ins": sorted({name for one in compared for name in one["stand_ins"]}),
+        "p": p,
+        "p_corrected": p_corrected,
+        "comparisons": compared,
+    }
+
+
+def whole(claim: Claim, parts: list[dict]) -> dict:
+    """Judge a claim from its parts (rule 5)."""
+    of = {
+        verdict: [part["title"] for part in parts if part["verdict"] == verdict]
+        for verdict in ("reproduced", "not reproduced", "inconclusive", "no data")
+    }
+    with_data = [part["verdict"] for part in parts if part["verdict"] != "no data"]
+    if not with_data:
+        verdict = "no data"
+    elif of["reproduced"] and of["not reproduced"]:
+        verdict = "mixed"
+    elif len(of["reproduced"]) == len(with_data):
+        verdict = "reproduced"
+    else:
+        verdict = "not reproduced" if of["not reproduced"] else "inconclusive"
+    counted = [f"{name} on {', '.join(titles)}" for name, titles in of.items() if titles]
+    reason = parts[0]["reason"] if len(parts) == 1 else "; ".join(counted)
+    return {
+        "claim": claim.name,
+        "text": claim.text,
+        "verdict": verdict,
+        "reason": reason,
+        "stand_ins": sorted({name for part in parts for name in part["stand_ins"]}),
+        "parts": parts,
+    }
 
 
 def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -52,113 +84,11 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return corrected
 
 
-def _values(last: pd.DataFrame) -> pd.DataFrame:
-    """Sum up each run: its settings, and accuracy and spread over clients (NaN if it diverged)."""
-    by_run = last.groupby(RUN_COLUMNS, dropna=False)["accuracy"]
-    values = by_run.agg(accuracy="mean", spread="std", n="count", n_clients="size").reset_index()
-    values.loc[values["n"] < values["n_clients"], ["accuracy", "spread"]] = np.nan
-    real = values["dataset"].map(real_name)
-    return values.assign(stand_in=values["dataset"].where(values["dataset"] != real), dataset=real)
-
-
-def _compare(values: pd.DataFrame, comparison: Comparison) -> dict:
-    """Test one comparison; p is NaN and ``fault`` says why where it cannot be."""
-    of_arms = [_runs_of(values, arm) for _, arm in comparison.terms]
-    result = {
-        "text": comparison.text,
-        "above": comparison.above,
-        "below": comparison.below,
-        "claimed": comparison.claimed,
-        "models": [],
-        "stand_ins": sorted(pd.concat(of_arms)["stand_in"].dropna().unique()),
-    }
-    arms = [runs.set_index(["model", "settings", "seed"])[comparison.measure] for runs in of_arms]
-    for (_, arm), found in zip(comparison.terms, arms, strict=True):
-        if found.empty:
-            return {**result, **_nothing(f"no runs of {arm}")}
-    both = _with_most_seeds(pd.concat(arms, axis=1, join="inner"))
-    if both.empty:
-        return {**result, **_nothing("no model has runs on both sides")}
-    models = sorted(both.index.unique("model"), key=model_order)
-    result["models"] = [model_title(model) for model in models]
-    if both.isna().any().any():
-        return {**result, **_nothing(f"missing or diverged: {_lost(both, comparison)}")}
-    weights = [weight for weight, _ in comparison.terms]
-    by_seed = (both * weights).sum(axis=1).groupby("seed").mean().to_numpy()
-    n = len(by_seed)
-    if n < MIN_SEEDS:
-        word = "1 seed" if n == 1 else f"{n} seeds"
-        return {**result, **_nothing(word), "seeds": n, "mean": float(by_seed.mean())}
-    mean, error = by_seed.mean(), stats.sem(by_seed)
-    half = stats.t.ppf(1 - LEVEL / 2, n - 1) * error
-    return {
-        **result,
-        "fault": "",
-        "seeds": n,
-        "mean": float(mean),
-        "low": float(mean - half),
-        "high": float(mean + half),
-        "p": max(_p_above(by_seed, comparison.above), _p_above(-by_seed, -comparison.below)),
-        "p_against": min(
-            _p_against(by_seed, comparison.above), _p_against(-by_seed, -comparison.below)
-        ),
-    }
-
-
-def _runs_of(values: pd.DataFrame, arm: Arm) -> pd.DataFrame:
-    """Find the runs of an arm; their values are NaN where they are missing or diverged."""
-    k = arm.classes_per_client
-    here = (values["dataset"] == arm.dataset) & (values["method"] == arm.method)
-    here &= values["classes_per_client"].isna() if k is None else values["classes_per_client"] == k
-    if arm.k_p is not None:
-        here &= values["personalization_layers"] == arm.k_p
-    return values[here]
-
-
-def _with_most_seeds(both: pd.DataFrame) -> pd.DataFrame:
-    """Keep the models (and settings) that have the most seeds, and the same ones."""
-    seeds = {
-        pair: frozenset(rows.index.unique("seed"))
-        for pair, rows in both.groupby(["model", "settings"])
-    }
-    most = max(seeds.values(), key=len, default=None)
-    return both[[seeds[pair[:2]] == most for pair in both.index]]
-
-
-def _lost(both: pd.DataFrame, comparison: Comparison) -> str:
-    """Name the runs without a value."""
-    lost = [
-        f"{arm}, {model_title(model)}, seed {seed}"
-        for (_, arm), (_, values) in zip(comparison.terms, both.items(), strict=True)
-        for model, _, seed in values[values.isna()].index
-    ]
-    return "; ".join(lost)
-
-
-def _p_above(effects: NDArray[np.float64], bound: float) -> float:
-    """One-sided t test that the mean effect is above ``bound``; 0 where there is no bound."""
-    if bound == -inf:
-        return 0.0
-    if np.ptp(effects) == 0:
-        return 0.0 if effects[0] > bound else 1.0
-    return float(stats.t.sf((effects.mean() - bound) / stats.sem(effects), len(effects) - 1))
-
-
-def _p_against(effects: NDArray[np.float64], bound: float) -> float:
-    """One-sided t test that the mean effect is below ``bound``; 1 where there is no bound."""
-    return 1.0 if bound == -inf else _p_above(-effects, -bound)
-
-
-def _nothing(fault: str) -> dict:
-    numbers = ("mean", "low", "high", "p", "p_against")
-    return {"fault": fault, "seeds": 0, **dict.fromkeys(numbers, np.nan)}
-
-
-def _verdict(claim: Claim, parts: list[dict], p_corrected: float) -> tuple[str, str]:
-    for part in parts:
-        if part["p_against"] < LEVEL / 2 / len(parts):
-            return "not reproduced", f"beyond the bound: {part['text']}"
-    faults = [part["fault"] for part in parts if part["fault"]]
+def _verdict(compared: list[dict], p_corrected: float) -> tuple[str, str]:
+    for one in compared:
+        if one["p_against"] < LEVEL / 2 / len(compared):
+            return "not reproduced", f"beyond the bound: {one['text']}"
+    faults = [one["fault"] for one in compared if one["fault"]]
     if faults:
         return "inconclusive", faults[0]
     if p_corrected < LEVEL:

@@ -1,14 +1,14 @@
 """Verdicts on claims, written for machines and for people."""
 
 import re
-from math import isfinite
+from math import isfinite, nan
 
 import pandas as pd
 
-from fedper.judge.claims import MARGIN, MIN_SEEDS, RULES
+from fedper.judge.claims import MARGIN, MIN_SEEDS, MODEST, RULES
 from fedper.report.table_files import to_page
 
-CONSTANTS = f"MIN_SEEDS is {MIN_SEEDS}, MARGIN {MARGIN} in accuracy."
+CONSTANTS = f"MIN_SEEDS is {MIN_SEEDS}, MARGIN {MARGIN} in accuracy, MODEST {MODEST}."
 
 
 def to_json(value: object) -> object:
@@ -55,11 +55,14 @@ def _verdicts(judged: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "claim": f"{claim['claim']}: {claim['text']}",
-            "verdict": claim["verdict"] + (" (stand-in data)" if claim["stand_ins"] else ""),
-            "p, corrected": _number(claim["p_corrected"], "{:.2g}"),
-            "reason": claim["reason"],
+            "data set": "all" if one is claim else one["title"],
+            "verdict": one["verdict"] + (" (stand-in data)" if one["stand_ins"] else ""),
+            "p, corrected": _number(one.get("p_corrected", nan), "{:.2g}"),
+            "reason": one["reason"],
         }
         for claim in judged
+        for one in (claim, *claim["parts"])
+        if one is not claim or len(claim["parts"]) > 1
     )
 
 
@@ -67,16 +70,18 @@ def _comparisons(judged: list[dict]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "claim": claim["claim"],
-            "comparison": part["text"],
-            "models": ", ".join(part["models"]),
-            "claimed": part["claimed"],
-            "seeds": part["seeds"],
-            "effect": _number(part["mean"], "{:+.3f}"),
-            "95 % interval": _interval(part),
-            "p": _number(part["p"], "{:.2g}"),
+            "data set": part["title"],
+            "comparison": one["text"],
+            "models": ", ".join(one["models"]),
+            "claimed": one["claimed"],
+            "seeds": one["seeds"],
+            "effect": _number(one["mean"], "{:+.3f}"),
+            "95 % interval": _interval(one),
+            "p": _number(one["p"], "{:.2g}"),
         }
         for claim in judged
-        for part in claim["comparisons"]
+        for part in claim["parts"]
+        for one in part["comparisons"]
     )
 
 
@@ -88,7 +93,7 @@ def _number(value: float, form: str) -> str:
     return form.format(value) if isfinite(value) else "-"
 
 
-def _interval(part: dict) -> str:
-    if not isfinite(part["low"]):
-        return part["fault"]
-    return f"{part['low']:+.3f} to {part['high']:+.3f}"
+def _interval(one: dict) -> str:
+    if not isfinite(one["low"]):
+        return one["fault"]
+    return f"{one['low']:+.3f} to {one['high']:+.3f}"

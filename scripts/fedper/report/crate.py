@@ -171,10 +171,21 @@ def _add_verdict(
             unitText="accuracy",
             description=part["fault"] or f"mean and 95 % interval over {part['seeds']} seeds",
         )
-        for number, part in enumerate(claim["comparisons"], start=1)
+        for number, part in enumerate(
+            (one for part in claim["parts"] for one in part["comparisons"]), start=1
+        )
     ]
-    p = _property(crate, f"#{name}-p", "p value, corrected by Holm's method", claim["p_corrected"])
-    verdict["additionalProperty"] = [p, *effects]
+    ps = [
+        _property(
+            crate,
+            f"#{name}-p-{part['dataset']}",
+            f"p value on {part['title']}, corrected by Holm's method",
+            part["p_corrected"],
+            description=part["verdict"],
+        )
+        for part in claim["parts"]
+    ]
+    verdict["additionalProperty"] = [*ps, *effects]
     return verdict
 
 
