@@ -87,7 +87,7 @@ def describe_readings(readings: pd.DataFrame) -> str:
         ]
         words += [f"{what}: {', '.join(names)}"] if names else []
     if readings["stand_in"].any():
-        words.append("Stand-in data: nothing is said about the paper's")
+        words.append("Stand-in data, which say nothing about the paper's claims")
     return ". ".join(words)
 
 
