@@ -13,7 +13,7 @@ all: $(VENV)/.complete
 
 # Figures, tables, claims and report from the histories that are there, without training; what is
 # missing is named as missing: make redraw SCALE=cpu
-REDRAWN = figure table table_of_settings claims facts report_pdf replication report_html
+REDRAWN = figure figure_multiverse table table_of_settings claims facts report_pdf replication report_html
 redraw: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml \
 		--allowed-rules $(REDRAWN) redraw --forcerun $(REDRAWN) -- redraw

@@ -21,7 +21,7 @@ from conftest import REPOSITORY
 from PIL import Image
 
 AFTER_RUNS = {
-    "table": 3, "table_of_settings": 1, "claims": 1, "facts": 1, "report_pdf": 1,
+    "table": 4, "table_of_settings": 1, "claims": 1, "facts": 1, "report_pdf": 1,
     "replication": 1, "report_html": 1,
 }  # fmt: skip
 """What is made again when another run is asked for, besides figures."""
@@ -95,10 +95,10 @@ def changed_grid(**changes) -> dict:
 
 def test_everything_is_made(finished):
     results = finished / "results/tiny"
-    for name in ("figure2", "figure4", "further_methods"):
+    for name in ("figure2", "figure4", "further_methods", "multiverse"):
         for suffix in ("pdf", "png", "csv"):
             assert (results / f"figures/{name}.{suffix}").stat().st_size > 0
-    for number, suffix in product("1234", ("csv", "md", "tex", "html", "json")):
+    for number, suffix in product("12345", ("csv", "md", "tex", "html", "json")):
         text = (results / f"tables/table{number}.{suffix}").read_text()
         assert suffix == "csv" or "stand-in for CIFAR-10" in text
     assert "stand-in data" in (results / "claims.md").read_text()
@@ -111,6 +111,11 @@ def test_everything_is_made(finished):
     for dataset in ("cifar10", "cifar100", "flickr_aes"):
         assert (results / f"figures/partition-{dataset}.png").stat().st_size > 0
     assert len(list(results.glob("runs/*/history.csv"))) == 5 + 6
+    readings = list(csv.DictReader((results / "figures/multiverse.csv").open()))
+    assert {row["reading"] for row in readings if row["mean"]} == {
+        "the authors' code", "our reading until now",
+        "test: end reestimated", "test: end own", "test: before averaged",
+    }  # fmt: skip
     methods = {row["method"] for row in csv.DictReader((results / "tables/table1.csv").open())}
     assert methods == {"FedAvg", "FedPer", "FedRep", "LG-FedAvg"}
 
@@ -151,7 +156,7 @@ def test_another_seed_trains_only_that_seed(finished):
     """
     plan = planned(snakemake(finished, "--dry-run", config=changed(seeds=[0, 1])))
     data = {"prepare": 1, "partition": 2}
-    assert plan == {**data, "train": 5 - 2, "figure": 3, **AFTER_RUNS}
+    assert plan == {**data, "train": 5 - 2, "figure": 4, "figure_multiverse": 1, **AFTER_RUNS}
 
 
 def test_another_seed_of_one_entry_trains_only_that_entry(finished):
@@ -176,7 +181,7 @@ def test_another_learning_rate_trains_everything_in_new_folders_and_prepares_not
     config = changed()
     config["datasets"]["cifar10"]["learning_rate"] = 0.03
     plan = planned(snakemake(finished, "--dry-run", config=config))
-    assert plan == {"train": 5 + 6, "figure": 3, **AFTER_RUNS}
+    assert plan == {"train": 5 + 6, "figure": 4, "figure_multiverse": 1, **AFTER_RUNS}
 
 
 def test_once_data_are_prepared_again_and_the_same_nothing_is_trained(finished):
@@ -248,7 +253,8 @@ def clone(finished, tmp_path):
 
 
 def test_figures_and_report_are_redrawn_from_histories_alone_and_come_out_the_same(clone):
-    files = [clone / "results/tiny" / name for name in ("figures/figure2.png", "report.pdf")]
+    names = ("figures/figure2.png", "figures/multiverse.png", "report.pdf")
+    files = [clone / "results/tiny" / name for name in names]
     before = [file.read_bytes() for file in files]
     for file in files:
         file.unlink()

@@ -16,6 +16,7 @@ from fedper.report.crate import canonical_hash, pith_id
 from fedper.report.facts import gather_facts, gather_metrics
 from fedper.report.pdf import list_figures
 from pypdf import PdfReader
+from readings_world import tiny, write_runs
 from rocrate.rocrate import ROCrate
 
 RECORD = json.loads((REPOSITORY / "paper/record.json").read_text())
@@ -46,7 +47,7 @@ def make_documents(folder, runs):
     assert run_main("judge_claims.py", *common, folder / "claims") == (0, "")
     assert run_main("gather_facts.py", "--scale", "test", *common, folder / "facts") == (0, "")
     assert run_main("draw_figure.py", "methods", *common, folder / "figures/figure2") == (0, "")
-    for n in (1, 2, 4):
+    for n in (1, 2, 4, 5):
         assert run_main("make_table.py", n, *known, *common, folder / f"tables/table{n}") == (0, "")
     status = run_main(
         "make_settings_table.py", "--config", json.dumps(config),
@@ -194,6 +195,48 @@ def test_the_report_says_what_the_files_say(results):
     (results / "facts.json").write_text(json.dumps(facts))
     assert compile_report() == (0, "")
     assert "a mean test accuracy of 0.679 against" in text_of(results / "report.pdf")
+
+
+def draw_readings(folder):
+    """Draw the multiverse of the smallest configuration with three seeds, one reading worse."""
+    config = tiny()
+    config["multiverse"]["runs"][0]["seeds"] = [0, 1, 2]
+    config["multiverse"]["universes"]["not run"] = {"optimiser.momentum": 0.0}
+    gains = {"the authors' code": 20, "our reading until now": -30}
+
+    def correct(universe, run, test):
+        gain = gains.get(universe, 0) if run.method.name == "FedPer" else 0
+        return [50 + gain + run.seed * (gain > 0)] * 3
+
+    runs = write_runs(config, folder / "universes", correct)
+    for path in runs.iterdir():
+        if json.loads((path / "run.json").read_text())["run"]["momentum"] == 0:
+            shutil.rmtree(path)
+    assert run_main(
+        "draw_multiverse.py", "--config", json.dumps(config), "--runs", runs, "--note", "note",
+        "--out", folder / "figures/multiverse",
+    ) == (0, "")  # fmt: skip
+
+
+def test_the_report_tells_readings_from_their_table(results):
+    assert compile_report() == (0, "")
+    assert "Readings" not in text_of(results / "report.pdf")
+    draw_readings(results)
+    assert compile_report() == (0, "")
+    words = text_of(results / "report.pdf")
+    for mark, plain in (("\u201c", '"'), ("\u201d", '"'), ("\u2019", "'"), ("\u2212", "-")):
+        words = words.replace(mark, plain)
+    assert '3 universes of runs were planned, the reference, "the authors' in words
+    assert "3 of them with runs of the effects below, and 2 of these ran whole" in words
+    assert "Beside them stand 3 other tests of the reference's runs." in words
+    # seeds 0, 1, 2 gain 0.20, 0.21, 0.22 in the reference and in each of its tests
+    assert '+0.210 in the reference; -0.300 ("our reading until now") to +0.210 ' in words
+    assert (
+        "over 5 readings, 4 of them above 0. Of 5 95 % intervals, 4 lie above 0 and 1 below."
+        in words
+    )
+    assert "Figure S8: What three of the paper's claims say is above 0" in words
+    assert "3 universes were planned, 2 ran." in words
 
 
 def test_the_report_comes_out_byte_identical(results):

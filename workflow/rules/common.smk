@@ -17,6 +17,7 @@ from fedper.plan.experiments import (
     all_runs,
     describe_all,
     describe_figure,
+    describe_multiverse,
     describe_partition,
     figure_runs,
     runs_of_figures,
@@ -26,7 +27,9 @@ from fedper.fetch.raw import raw_files, size_of
 from fedper.errors import InputError
 from fedper.provenance import code_digest, modules_of
 from fedper.judge.histories import FILES_OF_A_RUN, describe_run
+from fedper.judge.readings import DATASET as MULTIVERSE_OF, effects_of
 from fedper.names import DATASETS, dataset_title
+from fedper.plan.universes import universes
 from fedper.plan.yaml_files import read_yaml
 
 try:
@@ -53,9 +56,11 @@ RUNS = runs_of_figures(config)
 FIRST_SEED = config["seeds"][0]
 USES_GPU = config["compute"]["device"] != "cpu" and has_gpu()
 
+# A scale without other readings, or without runs of the effects that they are compared by, has none.
+MULTIVERSE = ["multiverse"] if effects_of(config) else []
 FIGURES = expand(
     f"{RESULTS}/figures/{{figure}}.{{suffix}}",
-    figure=config["figures"],
+    figure=[*config["figures"], *MULTIVERSE],
     suffix=["pdf", "png", "csv"],
 )
 TABLES = expand(
@@ -160,7 +165,23 @@ def figures_of_report():
     return [
         *(path for path in drawn if training_is_allowed() or path.exists()),
         *(f"{RESULTS}/figures/{name}.pdf" for name in config["figures"]),
+        *(
+            f"{RESULTS}/figures/{name}.{end}"
+            for name in MULTIVERSE
+            for end in ("pdf", "csv")
+        ),
     ]
+
+
+def runs_of_universes():
+    """The runs that the figure of the multiverse may show, each once."""
+    runs = (run for universe in universes(config) for run in universe.runs)
+    return {run.name: run for run in runs if run.dataset == MULTIVERSE_OF}.values()
+
+
+def config_of_multiverse():
+    """What decides which runs those are; another figure in the configuration is none of it."""
+    return {key: value for key, value in config.items() if key != "figures"}
 
 
 def training_is_allowed():

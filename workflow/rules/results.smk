@@ -31,6 +31,35 @@ rule figure:
         " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
+rule figure_multiverse:
+    input:
+        files_of_runs=lambda w: files_of(runs_of_universes(), FILES_OF_A_RUN),
+        script=SCRIPTS / "draw_multiverse.py",
+        code=modules_of(SCRIPTS / "draw_multiverse.py"),
+    output:
+        pdf=f"{RESULTS}/figures/multiverse.pdf",
+        png=report(
+            f"{RESULTS}/figures/multiverse.png",
+            caption="../report/figure.rst",
+            category="Figures",
+            labels={"figure": "Readings of the protocol"},
+        ),
+        csv=f"{RESULTS}/figures/multiverse.csv",
+    log:
+        f"{LOGS}/figure/multiverse.log",
+    conda:
+        ENVIRONMENT
+    params:
+        config=json.dumps(config_of_multiverse()),
+        runs=f"{RESULTS}/runs",
+        note=lambda w: describe_multiverse(config, MULTIVERSE_OF),
+        caption=CAPTIONS["multiverse"],
+        stem=lambda w, output: Path(output.png).with_suffix(""),
+    shell:
+        "python {input.script} --config {params.config:q} --runs {params.runs}"
+        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+
+
 rule figure_partition:
     input:
         script=SCRIPTS / "draw_partition_map.py",

@@ -33,6 +33,12 @@ def describe_figure(config: dict, figure: str) -> str:
     return _describe_grids(config, config["figures"][figure]["runs"])
 
 
+def describe_multiverse(config: dict, dataset: str) -> str:
+    """Say what a figure of the multiverse shows, which is about one data set's runs."""
+    grids = [grid for grid in config["multiverse"]["runs"] if dataset in grid["datasets"]]
+    return _describe_grids(config, [grid | {"datasets": [dataset]} for grid in grids])
+
+
 def _describe_grids(config: dict, grids: list[dict]) -> str:
     datasets = dict.fromkeys(dataset for grid in grids for dataset in grid["datasets"])
     titles = "; ".join(config["datasets"][dataset]["title"] for dataset in datasets)

@@ -9,15 +9,16 @@ import typst
 
 from fedper.errors import InputError
 from fedper.files import atomic
+from fedper.judge.readings import DATASET, effects_of
 from fedper.names import DATASETS
-from fedper.plan.experiments import describe_figure, describe_partition
+from fedper.plan.experiments import describe_figure, describe_multiverse, describe_partition
 
 
 def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> list[dict]:
     """List the figures in ``folder`` as the report shows them: name, number, caption.
 
-    First those of partitions, which have the numbers S1, S2, … that no other has.  figures,
-    captions: ``paper/figures.yaml`` and ``paper/captions.yaml``.
+    First those of partitions, and last that of the multiverse, which have the numbers S1, S2, …
+    that no other has.  figures, captions: ``paper/figures.yaml`` and ``paper/captions.yaml``.
     """
     taken = {figure["number"] for figure in figures.values()}
     free = (f"S{n}" for n in count(1) if f"S{n}" not in taken)
@@ -32,6 +33,9 @@ def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> l
         for name, figure in figures.items()
         if name in config["figures"]
     ]
+    if effects_of(config):
+        words = describe_multiverse(config, DATASET)
+        shown.append(("multiverse", next(free), captions["multiverse"], words))
     return [
         {"name": name, "number": number, "caption": f"{caption} {note}."}
         for name, number, caption, note in shown
