@@ -145,9 +145,7 @@ def make_digits() -> Dataset:
     """Make the digits that stand in for CIFAR-10 at the quick scale."""
     from fedper.data.digits import make  # loads PyTorch
 
-    return make(
-        image_size=32, test_fraction=0.4, copies=4, rotation_degrees=10, shift=0.06, seed=0
-    )
+    return make(image_size=32, test_fraction=0.4, copies=4, rotation_degrees=10, shift=0.06, seed=0)
 
 
 def cut(data: Dataset, partition: Partition) -> tuple[Dataset, Partition]:

@@ -51,7 +51,17 @@ def test_the_lock_names_no_registry_and_no_local_build():
     assert not re.search(r"https?://|file:|--|\+", text)
 
 
-@pytest.mark.parametrize("module", ["config", "tables", "figures", "judge", "facts", "replication"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "plan.config",
+        "report.tables",
+        "report.figures",
+        "judge.verdicts",
+        "report.facts",
+        "report.crate",
+    ],
+)
 def test_what_only_reads_results_does_not_load_pytorch(module):
     """It takes five seconds, in every job of the pipeline."""
     code = f"import sys, fedper.{module}; sys.exit('torch' in sys.modules)"
