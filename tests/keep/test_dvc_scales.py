@@ -85,8 +85,8 @@ def test_make_repro_takes_the_file_of_the_scale(bare, scale):
     (folder / "runs").mkdir(parents=True)
     shutil.copy(REPOSITORY / f"results/{scale}/dvc.yaml", folder)
     # under `make test`, MAKEFLAGS says so, and make tells of every folder that it enters
-    make = ["env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-n", "-f", REPOSITORY / "Makefile"]
-    make += ["ACTIVATE=true", "VENV=.no-venv"]
+    make = ["env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-n"]
+    make += ["-f", REPOSITORY / "Makefile", "ACTIVATE=true", "VENV=.no-venv"]
     (line,) = must(bare, *make, "-o", ".no-venv/.complete", "repro", f"SCALE={scale}").splitlines()
     command = line.removeprefix("true && ")
     output = must(bare, *command.split(), "--dry")
