@@ -10,9 +10,11 @@ import pytest
 from conftest import RUN, change, run_main, write_run
 from fedper import names
 from fedper.judge import claims
-from fedper.judge.claims import CLAIMS, LEVEL, MARGIN
+from fedper.judge.claims import CLAIMS
 from fedper.judge.histories import RUN_COLUMNS
-from fedper.judge.verdicts import holm, judge
+from fedper.judge.rules import LEVEL, MARGIN, MODEST
+from fedper.judge.traffic import judge_traffic
+from fedper.judge.verdicts import holm, judge, whole
 from fedper.report.claims_text import to_markdown
 from scipy import stats
 
@@ -71,6 +73,14 @@ def verdicts(frame):
     return {claim["claim"]: claim["verdict"] for claim in judge(frame)}
 
 
+def parts(judged):
+    """List the parts of all claims by claim and data set."""
+    return {(claim["claim"], part["dataset"]): part for claim in judged for part in claim["parts"]}
+
+
+PARTS = [(claim.name, part.dataset) for claim in CLAIMS for part in claim.parts]
+
+
 def test_a_world_in_which_the_paper_is_right_is_found_so():
     frame = rows(
         np.random.default_rng(0), 5, TRUE_PAPER, noise=0.004,
@@ -82,12 +92,14 @@ def test_a_world_in_which_the_paper_is_right_is_found_so():
 
 
 def test_a_world_in_which_the_paper_is_wrong_is_found_so():
-    effects = {(None, None, "FedPer"): -0.2, ("flickr_aes", None, "FedPer fine-tuned"): -0.4}
-    found = verdicts(rows(np.random.default_rng(1), 5, effects))
-    wrong = {name for name, verdict in found.items() if verdict == "not reproduced"}
+    effects = {(None, None, "FedPer"): -0.2, (None, None, "FedPer fine-tuned"): -0.4}
+    judged = judge(rows(np.random.default_rng(1), 5, effects))
+    found = {of: part["verdict"] for of, part in parts(judged).items()}
     # the same at every k and the same spread: nothing to find for C2 and C6
-    assert wrong == set(BY_NAME) - {"C2", "C6"}
-    assert {found["C2"], found["C6"]} == {"inconclusive"}
+    nothing = {of for of in PARTS if of[0] in ("C2", "C6")}
+    assert {of for of, verdict in found.items() if verdict == "inconclusive"} == nothing
+    assert "reproduced" not in found.values()
+    assert "reproduced" not in {claim["verdict"] for claim in judged}
 
 
 N_WORLDS = 100
@@ -98,7 +110,7 @@ AT_THE_EDGE = tuple(BY_NAME[name] for name in ("C1", "C4", "C5", "C6", "C8", "C9
 
 @pytest.fixture(scope="module")
 def null_worlds():
-    """Verdicts in simulated worlds without any effect: 5 seeds, 10 clients."""
+    """Verdicts in simulated worlds without any effect: 5 seeds, 10 clients, three data sets."""
     frame = rows(np.random.default_rng(0), 5, {})
     run = frame.groupby(RUN_COLUMNS, dropna=False).ngroup().to_numpy()
     worlds = []
@@ -116,23 +128,63 @@ def fits(n_found, rate):
 
 
 def test_under_the_null_hardly_any_claim_is_reproduced(null_worlds):
-    found = sum(any(c["verdict"] == "reproduced" for c in judged) for judged in null_worlds)
-    assert fits(found, LEVEL)
-    # C1 and C5 are one comparison each, so without a correction their rate adds up
-    alone = sum(
-        any(c["p"] < LEVEL for c in judged if c["claim"] in ("C1", "C5")) for judged in null_worlds
-    )
-    assert alone > found
-
-
-@pytest.mark.parametrize("name", [claim.name for claim in AT_THE_EDGE])
-def test_under_the_null_hardly_any_claim_is_not_reproduced(null_worlds, name):
-    """One comparison of several is enough for it, so each is held to a stricter level."""
     found = sum(
-        c["verdict"] == "not reproduced" for judged in null_worlds for c in judged
-        if c["claim"] == name
-    )  # fmt: skip
+        any(part["verdict"] == "reproduced" for part in parts(judged).values())
+        for judged in null_worlds
+    )
+    assert fits(found, LEVEL)
+    # most parts are one comparison each, so without a correction their rate adds up
+    alone = sum(any(part["p"] < LEVEL for part in parts(judged).values()) for judged in null_worlds)
+    assert alone > 2 * found
+    # no claim is reproduced by fewer parts than it has
+    for judged in null_worlds:
+        for claim in judged:
+            alike = {part["verdict"] for part in claim["parts"]} == {"reproduced"}
+            assert (claim["verdict"] == "reproduced") == alike
+
+
+@pytest.mark.parametrize("of", [of for of in PARTS if BY_NAME[of[0]] in AT_THE_EDGE], ids="-".join)
+def test_under_the_null_hardly_any_part_is_not_reproduced(null_worlds, of):
+    """One comparison of several is enough for it, so each is held to a stricter level."""
+    found = sum(parts(judged)[of]["verdict"] == "not reproduced" for judged in null_worlds)
     assert fits(found, LEVEL / 2)
+
+
+@pytest.mark.parametrize(
+    ("verdicts_of_parts", "verdict"),
+    [
+        ("reproduced reproduced reproduced", "reproduced"),
+        ("reproduced reproduced no_data", "reproduced"),
+        ("reproduced not_reproduced no_data", "mixed"),
+        ("reproduced not_reproduced inconclusive", "mixed"),
+        ("not_reproduced inconclusive no_data", "not reproduced"),
+        ("reproduced inconclusive no_data", "inconclusive"),
+        ("inconclusive inconclusive inconclusive", "inconclusive"),
+        ("no_data no_data no_data", "no data"),
+    ],
+)
+def test_a_claim_follows_from_its_parts(verdicts_of_parts, verdict):
+    """The table of rule 5."""
+    of_parts = [word.replace("_", " ") for word in verdicts_of_parts.split()]
+    titles = ["CIFAR-10", "CIFAR-100", "FLICKR-AES"]
+    made = [
+        {"title": title, "verdict": of_part, "reason": "", "stand_ins": []}
+        for title, of_part in zip(titles, of_parts, strict=True)
+    ]
+    found = whole(BY_NAME["C6"], made)
+    assert found["verdict"] == verdict
+    for title, of_part in zip(titles, of_parts, strict=True):  # "reproduced on CIFAR-10, ...; ..."
+        (group,) = [g for g in found["reason"].split("; ") if g.startswith(f"{of_part} on ")]
+        assert title in group.removeprefix(f"{of_part} on ").split(", ")
+
+
+def test_data_sets_that_are_not_there_leave_a_claim_to_the_others():
+    frame = rows(np.random.default_rng(0), 5, TRUE_PAPER, noise=0.004)
+    judged = {c["claim"]: c for c in judge(frame[frame["dataset"] != "flickr_aes"])}
+    assert judged["C8"]["verdict"] == "reproduced"
+    assert judged["C8"]["reason"] == "reproduced on CIFAR-10, CIFAR-100; no data on FLICKR-AES"
+    assert judged["C5"]["verdict"] == "no data"
+    assert judged["C7"]["verdict"] == "reproduced"
 
 
 def test_clients_that_were_pooled_would_find_what_is_not_there():
@@ -160,7 +212,9 @@ def test_a_large_effect_is_found_nearly_always():
 def test_few_seeds_are_inconclusive_however_large_the_effect(n_seeds, words):
     judged = judge(rows(np.random.default_rng(0), n_seeds, TRUE_PAPER, noise=0.001))
     assert {claim["verdict"] for claim in judged} == {"inconclusive"}
-    assert {claim["reason"] for claim in judged} == {words}
+    of_parts = parts(judged).values()
+    assert {part["verdict"] for part in of_parts} == {"inconclusive"}
+    assert {part["reason"] for part in of_parts} == {words}
 
 
 def test_missing_and_diverged_runs_are_said_and_not_guessed():
@@ -197,20 +251,25 @@ def test_sides_with_different_seeds_are_compared_on_those_that_both_have():
 
 
 def test_a_claim_of_which_a_part_cannot_be_tested_is_not_in_the_correction():
-    """As at the cpu scale: CIFAR-10 and -100 with three seeds at low k, one at high, no FLICKR."""
+    """CIFAR-10 and -100 with three seeds at low k, one at high, no FLICKR-AES."""
     frame = rows(np.random.default_rng(0), 3, TRUE_PAPER)
     once = ~frame["classes_per_client"].isin([4, 40]) & (frame["seed"] > 0)
     frame = frame[~once & (frame["dataset"] != "flickr_aes")]
-    judged = {claim["claim"]: claim for claim in judge(frame)}
-    assert judged["C3"]["reason"] == judged["C2"]["reason"] == "1 seed"
-    assert judged["C6"]["reason"] == "no runs of FedPer on FLICKR-AES, K_P = 2"
-    for name in ("C2", "C3", "C6"):
-        assert np.isnan(judged[name]["p_corrected"])
-    # only C1 and C4 can be tested
-    assert judged["C1"]["p_corrected"] == pytest.approx(
-        max(2 * judged["C1"]["p"], judged["C4"]["p"]) if judged["C1"]["p"] > judged["C4"]["p"]
-        else 2 * judged["C1"]["p"]
-    )  # fmt: skip
+    # and of what is left only C1 and C6
+    of_parts = parts(judge(frame, tuple(BY_NAME[name] for name in ("C1", "C2", "C3", "C5", "C6"))))
+    reasons = {of: part["reason"] for of, part in of_parts.items()}
+    assert reasons["C2", "cifar10"] == reasons["C3", "cifar100"] == "1 seed"
+    untested = {of for of, part in of_parts.items() if np.isnan(part["p_corrected"])}
+    flickr = {("C5", "flickr_aes"), ("C6", "flickr_aes")}
+    assert untested == {("C2", "cifar10"), ("C3", "cifar100"), *flickr}
+    assert {of_parts[of]["verdict"] for of in flickr} == {"no data"}
+    # three tests are left: by hand, the smallest p times 3, the next times 2, never falling
+    tested = sorted(
+        (part for of, part in of_parts.items() if of not in untested), key=lambda part: part["p"]
+    )
+    smallest, middle, largest = (part["p"] for part in tested)
+    by_hand = [3 * smallest, max(3 * smallest, 2 * middle), max(3 * smallest, 2 * middle, largest)]
+    assert [part["p_corrected"] for part in tested] == pytest.approx(np.minimum(by_hand, 1))
 
 
 def test_stand_ins_are_marked_claim_by_claim():
@@ -229,7 +288,7 @@ def test_runs_with_other_settings_are_pairs_of_their_own():
     frame["accuracy"] = 0.5 + 0.1 * (frame["method"] == "FedPer") + 0.01 * frame["seed"]
     other = frame.assign(settings="other")
     other["accuracy"] += 0.2 * (other["method"] == "FedPer")
-    (judged,) = judge(pd.concat([frame, other]), (BY_NAME["C5"],))
+    judged = parts(judge(pd.concat([frame, other]), (BY_NAME["C5"],)))["C5", "flickr_aes"]
     # 0.1 in one, 0.3 in the other
     assert judged["comparisons"][0]["mean"] == pytest.approx(0.2)
 
@@ -240,7 +299,7 @@ def test_only_models_with_runs_on_both_sides_are_compared():
     more = pd.concat([frame, alone.assign(model="resnet34", accuracy=0.0)])
     (one,), (two,) = (judge(f, (BY_NAME["C5"],)) for f in (frame, more))
     assert one == two
-    assert two["comparisons"][0]["models"] == ["MobileNet-v1"]
+    assert two["parts"][0]["comparisons"][0]["models"] == ["MobileNet-v1"]
 
 
 def test_effect_and_interval_against_numbers_by_hand():
@@ -252,7 +311,7 @@ def test_effect_and_interval_against_numbers_by_hand():
             here &= (frame["method"] == method) & (frame["personalization_layers"] == k_p)
             frame.loc[here, "accuracy"] = [value - 0.1, value + 0.1]
         by_hand.append(fedper - fedavg)
-    ((part,),) = (claim["comparisons"] for claim in judge(frame, (BY_NAME["C5"],)))
+    (part,) = parts(judge(frame, (BY_NAME["C5"],)))["C5", "flickr_aes"]["comparisons"]
     mean, sd = np.mean(by_hand), np.std(by_hand, ddof=1)
     assert part["mean"] == pytest.approx(mean)
     # 3.182446 is Student's t at 0.975 with 3 degrees of freedom
@@ -270,7 +329,7 @@ def test_holm_against_an_example_by_hand():
 
 def test_nothing_means_within_the_margin():
     claim = BY_NAME["C7"]
-    _, nothing = claim.comparisons
+    (nothing,) = claim.parts[1].comparisons
     assert (nothing.above, nothing.below) == (-MARGIN, MARGIN)
     assert nothing.claimed == "-0.02 to 0.02"
     effects = {("cifar100", None, "FedPer fine-tuned"): 0.3}
@@ -279,8 +338,38 @@ def test_nothing_means_within_the_margin():
     effects[("flickr_aes", None, "FedPer fine-tuned")] = 0.1
     frame = rows(np.random.default_rng(0), 5, effects, noise=0.001, spread=0.001)
     (judged,) = judge(frame, (claim,))
-    assert judged["verdict"] == "not reproduced"
-    assert judged["reason"].endswith("FLICKR-AES, K_P = 2")
+    assert judged["verdict"] == "mixed"
+    assert judged["reason"] == "reproduced on CIFAR-100; not reproduced on FLICKR-AES"
+    assert judged["parts"][1]["reason"].endswith("FLICKR-AES, K_P = 2")
+
+
+def test_what_stays_home_is_counted_from_bytes():
+    """C10: 2 bytes of 10 stay home at K_P = 2 in one model, 6 in the other."""
+    frame = rows(np.random.default_rng(0), 2, {})
+    sent = {0: 10, 1: 9, 2: 8, 3: 7, 4: 6}
+    frame = frame.assign(bytes_up=frame["personalization_layers"].map(sent), bytes_down=0.0)
+    frame["bytes_down"] = frame["bytes_up"]
+    judged = judge_traffic(frame)
+    assert (judged["claim"], judged["verdict"]) == ("C10", "reproduced")
+    of_cifar = judged["parts"][0]["comparisons"]
+    assert [one["k_p"] for one in of_cifar] == [1, 2, 3, 4]
+    assert [one["mean"] for one in of_cifar] == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert judged["parts"][0]["reason"] == "20% to 20% stay home at K_P = 2"
+    wide = frame.assign(
+        model="resnet34", bytes_up=frame["bytes_up"].where(frame["personalization_layers"] == 0, 4)
+    )
+    wide["bytes_down"] = wide["bytes_up"]
+    judged = judge_traffic(pd.concat([frame, wide[wide["dataset"] == "cifar10"]]))
+    assert MODEST < 1 - 4 / 10
+    assert [part["verdict"] for part in judged["parts"]] == [
+        "not reproduced",
+        "reproduced",
+        "reproduced",
+    ]
+    assert judged["verdict"] == "mixed"
+    without = frame[(frame["personalization_layers"] != 2) & (frame["dataset"] == "cifar10")]
+    judged = judge_traffic(without)
+    assert [part["verdict"] for part in judged["parts"]] == ["inconclusive", "no data", "no data"]
 
 
 def test_the_script_writes_its_files_and_says_stand_in(tmp_path):
@@ -294,12 +383,13 @@ def test_the_script_writes_its_files_and_says_stand_in(tmp_path):
     assert status == 0, message
     about = json.loads((tmp_path / "claims.json").read_text())
     assert about["stand_ins"] == ["digits (stand-in for cifar10)"]
-    assert [claim["claim"] for claim in about["claims"]] == [f"C{n}" for n in range(1, 10)]
+    assert [claim["claim"] for claim in about["claims"]] == [f"C{n}" for n in range(1, 11)]
     assert about["claims"][0]["reason"] == "1 seed"
-    assert about["claims"][0]["p"] is None
-    parts = {claim["claim"]: claim["comparisons"] for claim in about["claims"]}
-    assert [(p["claimed"], p["models"]) for p in parts["C2"]] == [("> 0", []), ("< 0.02", [])]
-    assert [(p["claimed"], p["models"]) for p in parts["C1"]] == [("> 0", ["ResNet-34"])]
+    compared = {of: part["comparisons"] for of, part in parts(about["claims"]).items()}
+    assert parts(about["claims"])["C1", "cifar10"]["p"] is None
+    seen = {of: [(one["claimed"], one["models"]) for one in ones] for of, ones in compared.items()}
+    assert seen["C2", "cifar10"] == [("> 0", []), ("< 0.02", [])]
+    assert seen["C1", "cifar10"] == [("> 0", ["ResNet-34"])]
     for suffix in ("md", "html"):
         text = html.unescape((tmp_path / f"claims.{suffix}").read_text())
         assert "inconclusive (stand-in data)" in text
@@ -320,7 +410,10 @@ def test_a_further_data_set_does_not_become_part_of_a_claim(monkeypatch):
     added = names.DatasetRecord("SVHN", n_classes=10, clients="classes", layouts=())
     monkeypatch.setattr(names, "DATASETS", {**names.DATASETS, "svhn": added})
     again = runpy.run_path(claims.__file__)["CLAIMS"]
-    of = {arm.dataset for claim in again for part in claim.comparisons for _, arm in part.terms}
+    of = {
+        name for claim in again for part in claim.parts for comparison in part.comparisons
+        for name in (part.dataset, *(arm.dataset for _, arm in comparison.terms))
+    }  # fmt: skip
     assert of == {"cifar10", "cifar100", "flickr_aes"}
     frame = rows(np.random.default_rng(0), 5, TRUE_PAPER)
     svhn = frame[frame["dataset"] == "cifar10"].assign(dataset="svhn", accuracy=0.0)

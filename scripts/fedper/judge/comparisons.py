@@ -1,4 +1,4 @@
-"""The test of one comparison, by the rules in :mod:`fedper.judge.claims`."""
+"""The test of one comparison, by the rules in :mod:`fedper.judge.rules`."""
 
 from math import inf
 
@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from fedper.judge.claims import LEVEL, MIN_SEEDS, Arm, Comparison
+from fedper.judge.claims import Arm, Comparison
 from fedper.judge.histories import RUN_COLUMNS
+from fedper.judge.rules import LEVEL, MIN_SEEDS
 from fedper.names import model_order, model_title, real_name
 
 

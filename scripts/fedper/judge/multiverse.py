@@ -11,10 +11,10 @@ import pandas as pd
 from scipy import stats
 
 from fedper.judge.choices import NOT_SET, differing
-from fedper.judge.claims import LEVEL, MIN_SEEDS
 from fedper.judge.faults import FAULTS
 from fedper.judge.histories import FILES_OF_A_RUN, read_tests
 from fedper.judge.readings import Effect, Reading, effects_of, readings_of
+from fedper.judge.rules import LEVEL, MIN_SEEDS
 from fedper.judge.summary import last_round, of_all_clients
 from fedper.run import Run
 

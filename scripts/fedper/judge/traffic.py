@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from fedper.judge.claims import MODEST, TRAFFIC
+from fedper.judge.claims import TRAFFIC
+from fedper.judge.rules import MODEST
 from fedper.judge.verdicts import part_of, whole
 from fedper.names import model_order, model_title, real_name
 

@@ -1,11 +1,12 @@
-"""The verdicts, by the rules in :mod:`fedper.judge.claims`."""
+"""The verdicts, by the rules in :mod:`fedper.judge.rules`."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fedper.judge.claims import CLAIMS, LEVEL, Claim, Part
+from fedper.judge.claims import CLAIMS, Claim, Part
 from fedper.judge.comparisons import compare, run_values
+from fedper.judge.rules import LEVEL
 from fedper.names import dataset_title
 
 

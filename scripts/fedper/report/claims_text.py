@@ -5,7 +5,7 @@ from math import isfinite, nan
 
 import pandas as pd
 
-from fedper.judge.claims import MARGIN, MIN_SEEDS, MODEST, RULES
+from fedper.judge.rules import MARGIN, MIN_SEEDS, MODEST, RULES
 from fedper.report.table_files import to_page
 
 CONSTANTS = f"MIN_SEEDS is {MIN_SEEDS}, MARGIN {MARGIN} in accuracy, MODEST {MODEST}."

@@ -8,8 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from fedper.errors import InputError
-from fedper.judge.claims import LEVEL, LOW_AND_HIGH_K, MARGIN, MIN_SEEDS, RULES
+from fedper.judge.claims import LOW_AND_HIGH_K
 from fedper.judge.histories import RUN_COLUMNS, describe_settings, read_about
+from fedper.judge.rules import LEVEL, MARGIN, MIN_SEEDS, MODEST, RULES
 from fedper.judge.summary import faults, final_accuracy, in_order
 from fedper.names import dataset_order, dataset_title, model_title, real_name
 
@@ -46,7 +47,13 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
         "code": _counted(about["code_sha256"] for about in abouts),
         "data": _provenance(abouts),
         "n_trained": len(folders),
-        "rules": {"text": RULES, "min_seeds": MIN_SEEDS, "margin": MARGIN, "level": LEVEL},
+        "rules": {
+            "text": RULES,
+            "min_seeds": MIN_SEEDS,
+            "margin": MARGIN,
+            "level": LEVEL,
+            "modest": MODEST,
+        },
     }
 
 
