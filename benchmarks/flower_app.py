@@ -35,7 +35,7 @@ def train(message: Message, context: Context) -> Message:
     run, config, client, model = receive(message, context)
     dataset, partition = task.read_inputs(config["data"], config["partition"])
     rows = partition.clients[client].train
-    images, labels = task.load_images(dataset, "train", rows, config["layout"])
+    images, labels = task.load_images(dataset, "train", rows, run, config["layout"])
     started, clock = time.time(), time.perf_counter()
     loss = task.train(model, images, labels, config["server-round"], client, run)
     seconds = time.perf_counter() - clock
@@ -56,9 +56,9 @@ def evaluate(message: Message, context: Context) -> Message:
     run, config, client, model = receive(message, context)
     dataset, partition = task.read_inputs(config["data"], config["partition"])
     rows = partition.clients[client]
-    images, _ = task.load_images(dataset, "train", rows.train, config["layout"])
+    images, _ = task.load_images(dataset, "train", rows.train, run, config["layout"])
     task.reestimate(model, images, run.evaluation_batch_size)
-    images, labels = task.load_images(dataset, "test", rows.test, config["layout"])
+    images, labels = task.load_images(dataset, "test", rows.test, run, config["layout"])
     correct = task.count_correct(model, images, labels, run.evaluation_batch_size)
     metrics = {"num-examples": len(labels), "client": client, "correct": correct}
     content = RecordDict({"metrics": MetricRecord(metrics)})

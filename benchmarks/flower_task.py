@@ -8,16 +8,19 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from fedper.algorithm.models import build_model, split
-from fedper.algorithm.weights import initialise
+from fedper.algorithm.models import build_model
+from fedper.algorithm.weights import initial_base, initial_personal
 from fedper.data.dataset import Dataset, load_dataset
 from fedper.data.partition import Partition, read_partition
 from fedper.randomness import seed_for
 from fedper.run import Run
+from fedper.train.set_up import on_device
 from round_vs_loop import with_plain_convolutions
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
+
+CPU = torch.device("cpu")
 
 LAYOUTS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
 """How images and weights lie in memory.
@@ -33,24 +36,21 @@ def read_inputs(data: str, partition: str) -> tuple[Dataset, Partition]:
     return load_dataset(Path(data)), read_partition(Path(partition))
 
 
-def load_images(dataset: Dataset, split_: str, rows: list[int], layout: str) -> tuple[Tensor, ...]:
+def load_images(
+    dataset: Dataset, split_: str, rows: list[int], run: Run, layout: str
+) -> tuple[Tensor, ...]:
     """Take some rows of a split: normalised images float32 [n, 3, H, W], labels int64 [n]."""
     part = dataset.train if split_ == "train" else dataset.test
-    mean, sd = (
-        torch.tensor(values, dtype=torch.float32).view(1, 3, 1, 1)
-        for values in (dataset.mean, dataset.sd)
-    )
-    images = torch.from_numpy(part.images[rows]).float().div_(255).sub_(mean).div_(sd)
-    return images.contiguous(memory_format=LAYOUTS[layout]), torch.from_numpy(part.labels[rows])
+    images, labels = on_device(dataset, part, run.pixels, CPU).batch(torch.tensor(rows))
+    return images.contiguous(memory_format=LAYOUTS[layout]), labels
 
 
 def build(run: Run, n_classes: int, client: int, layout: str) -> nn.Sequential:
     """Build the model with the initial base and the initial personalization layers of a client."""
     model = build_model(run.model, n_classes, run.width, run.stem)
     model.to(memory_format=torch.channels_last)  # the engine's, which decides what is drawn where
-    base, personal = split(model, run.method)
-    initialise(base, run.seed, "base")
-    initialise(personal, run.seed, "personal", client)
+    initial_base(model, run)
+    initial_personal(model, run, client)
     if layout == "default":
         with_plain_convolutions(model)
     return model.to(memory_format=LAYOUTS[layout])

@@ -73,8 +73,11 @@ def k_p_series(model: str, values: tuple[int, ...]) -> list[dict]:
 
 
 def measure_shares(settings: dict) -> dict:
-    """Take the time of a run of two rounds apart; all in seconds, with a checkpoint a round."""
-    run = change(RUN, rounds=2, n_clients=10, **settings)
+    """Take the time of a run of two rounds apart; all in seconds, with a checkpoint a round.
+
+    One way of testing; what the others cost is in round_vs_loop.py.
+    """
+    run = change(RUN, rounds=2, n_clients=10, tests=RUN.tests[:1], **settings)
     set_up_device("cpu", run)
     model, base, clients = set_up(run, 128, CPU)
     spent: dict[str, float] = {"client_update": 0.0, "save": 0.0}

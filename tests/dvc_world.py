@@ -23,6 +23,7 @@ def mini() -> dict:
     config["scale"] = "mini"
     config["datasets"] = {"cifar10": config["datasets"]["cifar10"]}
     config["figures"] = {"figure2": config["figures"]["figure2"]}
+    config["multiverse"] = {"runs": [], "universes": {}}
     return config
 
 

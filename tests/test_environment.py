@@ -56,7 +56,7 @@ def test_the_lock_names_no_registry_and_no_local_build():
     [
         "plan.config",
         "report.tables",
-        "report.figures",
+        "draw.figures",
         "judge.verdicts",
         "report.facts",
         "report.crate",

@@ -69,7 +69,7 @@ def fedper_by_hand(run, dataset, partition):
     models = [flower_task.build(run, 10, client, layout) for client in range(run.n_clients)]
     data = [
         [
-            flower_task.load_images(dataset, name, getattr(c, name), layout)
+            flower_task.load_images(dataset, name, getattr(c, name), run, layout)
             for c in partition.clients
         ]
         for name in ("train", "test")
@@ -97,7 +97,7 @@ def test_the_layout_of_memory_changes_nothing_but_rounding(small_dataset):
     for layout in flower_task.LAYOUTS:
         model = flower_task.build(run, 10, 0, layout).double()
         rows = draw(small_dataset, run).clients[0].train
-        images, labels = flower_task.load_images(small_dataset, "train", rows, layout)
+        images, labels = flower_task.load_images(small_dataset, "train", rows, run, layout)
         assert images.is_contiguous(memory_format=flower_task.LAYOUTS[layout])
         losses.append(flower_task.train(model, images.double(), labels, 1, 0, run))
     assert losses[0] == pytest.approx(losses[1], rel=1e-7)

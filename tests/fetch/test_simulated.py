@@ -18,6 +18,7 @@ SETTINGS = {
 
 
 READ_AS = {
+    "stand_in": {"source": "simulated"},
     "n_clients": 15,
     "partition": {
         "rule": "workers", "min_ratings": 60, "max_ratings": 290, "min_ratings_per_score": 4,
