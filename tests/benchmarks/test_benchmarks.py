@@ -42,6 +42,7 @@ def test_the_benchmark_writes_a_ratio_for_both_models(tmp_path):
     command = [
         sys.executable, REPOSITORY / "benchmarks/round_vs_loop.py", "--width", "0.0625",
         "--images", "8", "--clients", "2", "--repeats", "1", "--device", "cpu",
+        "--stem", "imagenet", "--loops", "channels_last",
         "--out", tmp_path / "result.json",
     ]  # fmt: skip
     subprocess.run(command, check=True, capture_output=True)

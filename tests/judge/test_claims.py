@@ -102,7 +102,7 @@ def test_a_world_in_which_the_paper_is_wrong_is_found_so():
     assert "reproduced" not in {claim["verdict"] for claim in judged}
 
 
-N_WORLDS = 100
+N_WORLDS = 60
 
 AT_THE_EDGE = tuple(BY_NAME[name] for name in ("C1", "C4", "C5", "C6", "C8", "C9"))
 """Claims for which no effect is the edge of the hypothesis; C2, C3 and C7 say "small" as well."""
@@ -190,11 +190,11 @@ def test_data_sets_that_are_not_there_leave_a_claim_to_the_others():
 def test_clients_that_were_pooled_would_find_what_is_not_there():
     """Why the unit is the seed (rule 1): clients of a run share its luck."""
     generator = np.random.default_rng(0)
-    found = 0
-    for _ in range(N_WORLDS):
+    found, n_worlds = 0, 400
+    for _ in range(n_worlds):
         of_run = generator.normal(0, 0.02, (5, 1)) + generator.normal(0, 0.02, (5, 10))
         found += stats.ttest_1samp(of_run.ravel(), 0).pvalue < LEVEL
-    assert found > 0.3 * N_WORLDS
+    assert found > 0.2 * n_worlds  # against LEVEL, 0.05
 
 
 def test_a_large_effect_is_found_nearly_always():
@@ -203,9 +203,9 @@ def test_a_large_effect_is_found_nearly_always():
         judge(rows(np.random.default_rng(w), 5, {(None, None, "FedPer"): 0.2}), claims)[0][
             "verdict"
         ]
-        for w in range(40)
+        for w in range(20)
     ]
-    assert found.count("reproduced") >= 39
+    assert found.count("reproduced") >= 19
 
 
 @pytest.mark.parametrize(("n_seeds", "words"), [(1, "1 seed"), (2, "2 seeds")])

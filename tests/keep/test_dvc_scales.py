@@ -97,9 +97,13 @@ def test_make_repro_takes_the_file_of_the_scale(bare, scale):
     ]
 
 
-@pytest.fixture
-def other(clone) -> Path:
+@pytest.fixture(scope="module")
+def other(made, tmp_path_factory) -> Path:
     """A clone with another scale as a real one is: not run yet, other data than the mini scale."""
+    folder = tmp_path_factory.mktemp("other")
+    must(folder, "git", "clone", "-q", made, "clone")
+    clone = folder / "clone"
+    must(clone, "dvc", "pull")
     config = mini()
     config["scale"] = "other"
     config["datasets"]["cifar10"]["stand_in"]["seed"] = 1
@@ -114,6 +118,22 @@ def other(clone) -> Path:
 
 def adopt_other(folder: Path):
     return adopt(folder, "other")
+
+
+@pytest.fixture(scope="module")
+def run_by_dvc(other, tmp_path_factory) -> tuple[Path, str]:
+    """Another clone, in which that scale has been made with a storage of its own; what was said."""
+    folder = tmp_path_factory.mktemp("run")
+    must(folder, "git", "clone", "-q", other, "clone")
+    clone = folder / "clone"
+    must(clone, "dvc", "remote", "modify", "--local", "local", "url",
+         must(other, "dvc", "remote", "list").split()[1])  # fmt: skip
+    must(clone, "dvc", "pull", "dvc.yaml")
+    must(clone, "dvc", "remote", "modify", "--local", "local", "url", folder / "storage")
+    said = must(clone, "dvc", "repro", OTHER)
+    must(clone, "git", "add", "-A")
+    must(clone, "git", "commit", "-qm", "made")
+    return clone, said
 
 
 def test_before_it_has_run_a_scale_hinders_nothing(other, tmp_path):
@@ -131,16 +151,14 @@ def test_before_it_has_run_a_scale_hinders_nothing(other, tmp_path):
     assert "was not made by it yet; `dvc repro results/other/dvc.yaml`" in adopt_other(fresh).stderr
 
 
-def test_results_in_git_are_checked_without_data_which_are_never_pushed(other, tmp_path):
-    must(other, "dvc", "remote", "modify", "local", "url", tmp_path / "storage")
-    assert trained(must(other, "dvc", "repro", OTHER)) == 2
-    must(other, "git", "add", "-A")
-    must(other, "git", "commit", "-qm", "made")
-    must(other, "dvc", "push")
-    must(other, "dvc", "push", "--run-cache")
-    stored = [path.read_bytes() for path in tmp_path.glob("storage/files/md5/*/*")]
+def test_results_in_git_are_checked_without_data_which_are_never_pushed(run_by_dvc, tmp_path):
+    made, said = run_by_dvc
+    assert trained(said) == 2
+    must(made, "dvc", "push")
+    must(made, "dvc", "push", "--run-cache")
+    stored = [path.read_bytes() for path in made.parent.glob("storage/files/md5/*/*")]
     usual, prepared = (
-        [path.read_bytes() for path in other.glob(f"data/prepared/{scale}/*")]
+        [path.read_bytes() for path in made.glob(f"data/prepared/{scale}/*")]
         for scale in ("mini", "other")
     )
     own = [data for data in prepared if data not in usual]
@@ -148,7 +166,7 @@ def test_results_in_git_are_checked_without_data_which_are_never_pushed(other, t
     assert all(data in stored for data in usual)
     assert not any(data in stored for data in own)
 
-    must(tmp_path, "git", "clone", "-q", other, "fresh")
+    must(tmp_path, "git", "clone", "-q", made, "fresh")
     fresh = tmp_path / "fresh"
     assert json.loads(must(fresh, "dvc", "status", "--json", OTHER)) == {}
     assert trained(must(fresh, "dvc", "repro", OTHER)) == 0
@@ -164,11 +182,8 @@ def test_results_in_git_are_checked_without_data_which_are_never_pushed(other, t
     assert history.read_bytes() == before
 
 
-def test_with_its_data_prepared_a_scale_from_git_is_adopted_as_made_here(other, tmp_path):
-    must(other, "dvc", "repro", OTHER)
-    must(other, "git", "add", "-A")
-    must(other, "git", "commit", "-qm", "made")
-    must(tmp_path, "git", "clone", "-q", other, "fresh")
+def test_with_its_data_prepared_a_scale_from_git_is_adopted_as_made_here(run_by_dvc, tmp_path):
+    must(tmp_path, "git", "clone", "-q", run_by_dvc[0], "fresh")
     fresh = tmp_path / "fresh"
     must(fresh, sys.executable, "scripts/stage.py", "config/other.yaml", "prepared")
     assert adopt_other(fresh).returncode == 0
