@@ -6,7 +6,7 @@ SCALE ?= quick
 CORES ?= all
 ACTIVATE = . $(VENV)/bin/activate
 
-.PHONY: all redraw test lint bench bench-gpu adopt repro prune bring lock raw clean
+.PHONY: all redraw test test-all lint bench bench-gpu adopt repro prune bring lock raw clean
 
 all: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml
@@ -20,6 +20,10 @@ redraw: $(VENV)/.complete
 
 test: $(VENV)/.complete
 	$(ACTIVATE) && pytest
+
+# Those too that train again and again under DVC, or are killed and go on.
+test-all: $(VENV)/.complete
+	$(ACTIVATE) && pytest -m "slow or not slow"
 
 lint: $(VENV)/.complete
 	$(ACTIVATE) && ruff check . && ruff format --check . && snakefmt --check Snakefile workflow

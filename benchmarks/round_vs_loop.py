@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -31,7 +32,7 @@ from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal
 from fedper.files import write_text
 from fedper.method import Method, Phase, Test
-from fedper.names import MODELS
+from fedper.names import MODELS, model_title
 from fedper.randomness import seed_for
 from fedper.run import CHOICES, Run, change
 from fedper.train.device import describe, set_up_device
@@ -176,6 +177,9 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: 
     ratios = [a / b for a, b in zip(times[fastest], times["round"], strict=True)]
     return {
         "model": run.model,
+        "width": run.width,
+        "clients": run.n_clients,
+        "images_per_client": n_images,
         "round_images_per_s": round(trained / median["round"], 1),
         "loop_images_per_s": {layout: round(trained / median[layout], 1) for layout in loops},
         "fastest_loop": fastest,
@@ -187,19 +191,43 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: 
     }
 
 
+@dataclass(frozen=True)
+class Case:
+    """What is measured: a model of some width, clients, and training images a client."""
+
+    model: str
+    width: float
+    clients: int
+    images: int
+
+    @classmethod
+    def read(cls, text: str) -> "Case":
+        """Read "model:width:clients:images"; ValueError if it is none."""
+        model, width, clients, images = text.split(":")
+        if model not in MODELS:
+            raise ValueError(f"{model}: no model")
+        return cls(model, float(width), int(clients), int(images))
+
+    def __str__(self) -> str:
+        """Write it as it is read."""
+        return f"{self.model}:{self.width:g}:{self.clients}:{self.images}"
+
+
+CASES = [Case("mobilenet_v1", 1, 4, 256), Case("resnet34", 1, 2, 128),
+         Case("mobilenet_v1", 0.25, 4, 512), Case("resnet34", 0.25, 4, 256)]  # fmt: skip
+
+
 def measure_here(arguments: argparse.Namespace) -> list[dict]:
-    """Measure both models in this process."""
-    run = change(
-        RUN, width=arguments.width, stem=arguments.stem, n_clients=arguments.clients,
-        threads=arguments.threads,
-    )  # fmt: skip
-    device = set_up_device(arguments.device, run)
-    return [
-        measure(
-            change(run, model=name), arguments.images, arguments.repeats, device, arguments.loops
-        )
-        for name in arguments.models
-    ]
+    """Measure all cases in this process."""
+    measured = []
+    for case in arguments.cases:
+        run = change(
+            RUN, model=case.model, width=case.width, stem=arguments.stem, n_clients=case.clients,
+            threads=arguments.threads,
+        )  # fmt: skip
+        device = set_up_device(arguments.device, run)
+        measured.append(measure(run, case.images, arguments.repeats, device, arguments.loops))
+    return measured
 
 
 def measure_beside_each_other(n_processes: int, threads: int, arguments: list[str]) -> list[dict]:
@@ -214,7 +242,9 @@ def measure_beside_each_other(n_processes: int, threads: int, arguments: list[st
         loops = parts[0]["loop_images_per_s"]
         together.append(
             {
-                "model": parts[0]["model"],
+                **{
+                    key: parts[0][key] for key in ("model", "width", "clients", "images_per_client")
+                },
                 "processes": n_processes,
                 "threads": threads,
                 "round_images_per_s": round(sum(part["round_images_per_s"] for part in parts), 1),
@@ -235,25 +265,25 @@ def measure_beside_each_other(n_processes: int, threads: int, arguments: list[st
 
 
 def best_over_best(rows: list[dict]) -> dict[str, float]:
-    """Divide, for each model, the engine's best speed by the best of any plain loop."""
+    """Divide, for each model and width, the engine's best speed by the best of any plain loop."""
     ratios = {}
-    for model in dict.fromkeys(row["model"] for row in rows):
-        mine = [row for row in rows if row["model"] == model]
+    for model, width in dict.fromkeys((row["model"], row["width"]) for row in rows):
+        mine = [row for row in rows if (row["model"], row["width"]) == (model, width)]
         loops = [speed for row in mine for speed in row["loop_images_per_s"].values()]
-        ratios[model] = round(max(row["round_images_per_s"] for row in mine) / max(loops), 3)
+        ratios[f"{model_title(model)}, width {width:g}"] = round(
+            max(row["round_images_per_s"] for row in mine) / max(loops), 3
+        )
     return ratios
 
 
 def main() -> None:
-    """Read the command line, measure both models, print and write the result."""
+    """Read the command line, measure all cases, print and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
+    cases = "model:width:clients:training images a client, of each"
+    parser.add_argument("--cases", nargs="+", type=Case.read, default=CASES, help=cases)
     parser.add_argument("--loops", nargs="+", choices=LOOPS, default=list(LOOPS))
     parser.add_argument("--ways", nargs="+", default=["1x2", "2x1"], help="processes x threads")
-    parser.add_argument("--width", type=float, default=1.0)
     parser.add_argument("--stem", choices=CHOICES["stem"], default=RUN.stem)
-    parser.add_argument("--clients", type=int, default=10)
-    parser.add_argument("--images", type=int, default=500, help="training images a client")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--device", default="auto")
@@ -264,9 +294,9 @@ def main() -> None:
         print(json.dumps(measure_here(arguments)))
         return
 
-    given = ("width", "stem", "clients", "images", "repeats", "device")
+    given = ("stem", "repeats", "device")
     passed = [word for name in given for word in (f"--{name}", str(getattr(arguments, name)))]
-    passed += ["--models", *arguments.models, "--loops", *arguments.loops]
+    passed += ["--cases", *map(str, arguments.cases), "--loops", *arguments.loops]
     rows = [
         row
         for processes, threads in (map(int, way.split("x")) for way in arguments.ways)
@@ -275,10 +305,7 @@ def main() -> None:
     result = {
         "device": describe(set_up_device(arguments.device, RUN)),
         "torch": torch.__version__,
-        "width": arguments.width,
         "stem": arguments.stem,
-        "clients": arguments.clients,
-        "images_per_client": arguments.images,
         "local_epochs": RUN.method.train[0].epochs,
         "batch_size": RUN.batch_size,
         "repeats": arguments.repeats,

@@ -33,6 +33,8 @@ def speed(result: dict) -> str:
     rows = [
         {
             "model": model_title(row["model"]),
+            "width": row["width"],
+            "clients x images": f"{row['clients']} x {row['images_per_client']}",
             "processes x threads": f"{row['processes']} x {row['threads']}",
             "engine": row["round_images_per_s"],
             **{
@@ -42,18 +44,16 @@ def speed(result: dict) -> str:
             },
             "engine / best loop in turn": row["round_over_fastest_loop"],
             "evaluation / training": row["evaluation_over_training"],
-            "other tests, share of a round": row.get("other_tests_share", "-"),
+            "other tests, share of a round": row["other_tests_share"],
         }
         for row in result["rows"]
     ]
     best = ", ".join(
-        f"{model_title(model)} {ratio}"
-        for model, ratio in result["best_round_over_best_loop"].items()
+        f"{case} {ratio}" for case, ratio in result["best_round_over_best_loop"].items()
     )
     return (
         f"## Engine and plain PyTorch loop\n\nBatch {result['batch_size']}, 32 x 32 pixels, stem "
-        f"{result['stem']}, width {result['width']}, float32, {result['clients']} clients of "
-        f"{result['images_per_client']} images, {result['local_epochs']} local epochs; "
+        f"{result['stem']}, float32, {result['local_epochs']} local epochs; "
         f"{result['device']}, PyTorch {result['torch']}. The loop trains on the same batches "
         "without any federation; with nn.Conv2d it computes the published convolutions, padding "
         f"included.\n\n{markdown(rows)}\n\nBest engine over best loop of all: {best}.\n"

@@ -195,6 +195,7 @@ def test_another_learning_rate_trains_everything_in_new_folders_and_prepares_not
     assert plan == {"train": 5 + 6, "figure": 4, "figure_multiverse": 1, **AFTER_RUNS}
 
 
+@pytest.mark.slow
 def test_once_data_are_prepared_again_and_the_same_nothing_is_trained(finished):
     result = snakemake(finished, "--forcerun", "prepare", "--until", "prepare")
     assert result.returncode == 0, result.stderr
@@ -233,6 +234,7 @@ def with_files(tmp_path):
     return tmp_path, config
 
 
+@pytest.mark.slow
 def test_files_at_hand_are_checked_again_if_they_are_others_not_if_they_are_touched(with_files):
     folder, config = with_files
     assert snakemake(folder, "data", config=config).returncode == 0
@@ -296,6 +298,7 @@ def test_a_run_that_is_missing_is_said_in_figures_tables_and_claims(clone):
     assert (facts["n_runs"], facts["n_missing"]) == (5, 1)
 
 
+@pytest.mark.slow
 def test_a_missing_history_is_trained_again(finished):
     history = next(finished.glob("results/tiny/runs/*kp1*/history.csv"))
     before = history.read_bytes()

@@ -40,8 +40,8 @@ def test_the_plain_loop_trains_on_the_batches_of_the_engine_and_ends_with_its_we
 
 def test_the_benchmark_writes_a_ratio_for_both_models(tmp_path):
     command = [
-        sys.executable, REPOSITORY / "benchmarks/round_vs_loop.py", "--width", "0.0625",
-        "--images", "8", "--clients", "2", "--repeats", "1", "--device", "cpu",
+        sys.executable, REPOSITORY / "benchmarks/round_vs_loop.py", "--cases",
+        "mobilenet_v1:0.0625:2:8", "resnet34:0.0625:2:8", "--repeats", "1", "--device", "cpu",
         "--stem", "imagenet", "--loops", "channels_last",
         "--out", tmp_path / "result.json",
     ]  # fmt: skip
@@ -52,7 +52,9 @@ def test_the_benchmark_writes_a_ratio_for_both_models(tmp_path):
         (model, *way) for way in ((1, 2), (2, 1)) for model in ("mobilenet_v1", "resnet34")
     ]
     assert all(row["round_over_fastest_loop"] > 0 for row in result["rows"])
-    assert result["best_round_over_best_loop"].keys() == {"mobilenet_v1", "resnet34"}
+    assert result["best_round_over_best_loop"].keys() == {
+        "MobileNet-v1, width 0.0625", "ResNet-34, width 0.0625",
+    }  # fmt: skip
 
 
 def test_the_benchmark_of_the_reader_decodes_what_the_bare_loop_decodes(tmp_path):

@@ -40,6 +40,7 @@ def test_what_was_pulled_and_adopted_is_as_if_made_here(made, clone):
     must_agree(clone)
 
 
+@pytest.mark.slow
 def test_other_parameters_are_trained_in_a_fresh_clone(clone):
     config = mini()
     config["datasets"]["cifar10"]["rounds"] = 1
@@ -52,6 +53,7 @@ def test_other_parameters_are_trained_in_a_fresh_clone(clone):
     assert len(list(clone.glob("results/mini/runs/*/history.csv"))) == 2
 
 
+@pytest.mark.slow
 def test_other_code_trains_again_what_was_pulled_and_is_asked_for(clone):
     """One run is not asked for any more: it stays as it is."""
     config = mini()
@@ -68,6 +70,7 @@ def test_other_code_trains_again_what_was_pulled_and_is_asked_for(clone):
         assert is_other == ("-kp2-" in path.parent.name)
 
 
+@pytest.mark.slow
 def test_another_seed_trains_only_that_seed(clone):
     config = mini()
     config["seeds"] = [0, 1]
@@ -133,6 +136,7 @@ def test_dvc_takes_each_storage_of_the_readme(bare, command):
     assert command.split()[-1] in must(bare, "dvc", "remote", "list")
 
 
+@pytest.mark.slow
 def test_an_experiment_in_a_folder_of_its_own_trains_what_changed_and_needs_committed_code(clone):
     experiment = ["dvc", "exp", "run", "--temp", "--name", "one-round", *OTHER_ROUNDS, "train"]
     before = sorted(clone.glob("results/mini/runs/*"))

@@ -14,6 +14,8 @@ import psutil
 import pytest
 from dvc_world import ENVIRONMENT, adopt, call, mini, must, must_agree, spoil, write_config
 
+pytestmark = pytest.mark.slow
+
 N_ROUNDS = 24
 HISTORY = "-kp2-seed0-*/history.csv"
 
