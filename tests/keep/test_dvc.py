@@ -80,6 +80,7 @@ def test_another_seed_trains_only_that_seed(clone):
     assert trained(must(clone, "dvc", "repro", "train")) == 2
 
 
+@pytest.mark.slow
 def test_after_snakemake_dvc_trains_nothing(bare):
     command = ["snakemake", "--cores", 2, "--configfile", "config/mini.yaml", "--", "runs"]
     assert trained(must(bare, *command)) == 2
@@ -96,6 +97,7 @@ COMMANDS, STORAGES = (
 OTHER_ROUNDS = ("-S", "config/mini.yaml:datasets.cifar10.rounds=1")
 
 
+@pytest.mark.slow
 def test_the_five_commands_of_the_readme_run_in_a_fresh_clone_and_show_what_changed(bare, tmp_path):
     must(bare, "dvc", "remote", "modify", "local", "url", tmp_path / "storage")
     made_here = f'make() {{ command make -f {REPOSITORY}/Makefile "$@" {" ".join(BESIDE)}; }}'

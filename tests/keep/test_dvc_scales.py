@@ -136,6 +136,7 @@ def run_by_dvc(other, tmp_path_factory) -> tuple[Path, str]:
     return clone, said
 
 
+@pytest.mark.slow
 def test_before_it_has_run_a_scale_hinders_nothing(other, tmp_path):
     must(tmp_path, "git", "clone", "-q", other, "fresh")
     fresh = tmp_path / "fresh"
@@ -151,6 +152,7 @@ def test_before_it_has_run_a_scale_hinders_nothing(other, tmp_path):
     assert "was not made by it yet; `dvc repro results/other/dvc.yaml`" in adopt_other(fresh).stderr
 
 
+@pytest.mark.slow
 def test_results_in_git_are_checked_without_data_which_are_never_pushed(run_by_dvc, tmp_path):
     made, said = run_by_dvc
     assert trained(said) == 2
@@ -182,6 +184,7 @@ def test_results_in_git_are_checked_without_data_which_are_never_pushed(run_by_d
     assert history.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_with_its_data_prepared_a_scale_from_git_is_adopted_as_made_here(run_by_dvc, tmp_path):
     must(tmp_path, "git", "clone", "-q", run_by_dvc[0], "fresh")
     fresh = tmp_path / "fresh"

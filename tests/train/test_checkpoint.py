@@ -25,7 +25,7 @@ from safetensors import safe_open
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import kill_and_resume
 
-RUN = change(SMALL, rounds=4)
+RUN = change(SMALL, rounds=4, n_clients=2)
 CPU = torch.device("cpu")
 
 
@@ -41,7 +41,7 @@ def play(small_dataset, tmp_path):
             if stop_at in line:
                 raise KeyboardInterrupt
 
-        partition = draw_partition(small_dataset, SMALL.samples, 5, 4, seed)
+        partition = draw_partition(small_dataset, SMALL.samples, RUN.n_clients, 4, seed)
         data = data or small_dataset
         try:
             if folder:
@@ -116,7 +116,7 @@ def damage(path, where=-100):
 
 def damage_a_weight(path):
     with safe_open(path, framework="pt") as file:
-        weight = file.get_tensor("personal/3/classifier.fc.weight").numpy().tobytes()
+        weight = file.get_tensor("personal/1/classifier.fc.weight").numpy().tobytes()
     damage(path, path.read_bytes().index(weight) + 3)
 
 
@@ -255,6 +255,7 @@ def test_a_run_that_diverges_stops_at_once_and_keeps_its_history(play, tmp_path)
     assert "with learning rate 1e+06; stopped" in lines[-1]
 
 
+@pytest.mark.slow
 def test_runs_that_are_killed_end_with_the_same_bytes(tmp_path, monkeypatch):
     kinds = ["FedPer", "FedAvg fine-tuned"]
     shorter = {kind: change(run, rounds=4) for kind, run in kill_and_resume.KINDS.items()}
