@@ -105,7 +105,7 @@ def make(folder: Path) -> None:
     for name in (".dvcignore", ".gitignore"):
         shutil.copy(REPOSITORY / name, folder)
     with (folder / ".gitignore").open("a") as file:
-        file.write("/results/mini/runs\n/results/mini/partitions\n")
+        file.write("/results/mini\n")
     shutil.copytree(
         REPOSITORY / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp")
     )

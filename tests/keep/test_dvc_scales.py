@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +20,15 @@ def test_the_files_of_real_scales_differ_in_the_variable_alone():
     for scale, text in zip(REAL, texts, strict=True):
         assert text.count(f"scale: {scale}\n") == 1
     assert texts[1].replace("scale: paper\n", "scale: cpu\n") == texts[0]
+
+
+def test_results_of_stand_ins_are_not_for_git_and_those_of_real_images_are():
+    for path in (REPOSITORY / "config").glob("*.yaml"):
+        config = yaml.safe_load(path.read_text())
+        made = f"results/{config['scale']}/tables/table1.csv"
+        command = ["git", "check-ignore", "--quiet", "--no-index", made]
+        is_ignored = subprocess.run(command, cwd=REPOSITORY, check=False).returncode == 0
+        assert is_ignored == any(data["stand_in"] for data in config["datasets"].values())
 
 
 @pytest.mark.parametrize("scale", REAL)
