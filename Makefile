@@ -6,16 +6,20 @@ SCALE ?= quick
 CORES ?= all
 ACTIVATE = . $(VENV)/bin/activate
 
-.PHONY: all redraw test test-all lint bench bench-gpu adopt repro prune bring lock raw clean
+.PHONY: all data redraw test test-all lint bench bench-gpu adopt repro prune bring lock raw clean
 
 all: $(VENV)/.complete
-	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml
+	$(ACTIVATE) && snakemake --cores $(CORES) --config scale=$(SCALE)
+
+# Only fetch, check, prepare and partition: make data SCALE=cpu
+data: $(VENV)/.complete
+	$(ACTIVATE) && snakemake data --cores $(CORES) --config scale=$(SCALE)
 
 # Figures, tables, claims and report from the histories that are there, without training; what is
 # missing is named as missing: make redraw SCALE=cpu
 REDRAWN = figure figure_multiverse table table_of_settings claims facts report_pdf replication report_html
 redraw: $(VENV)/.complete
-	$(ACTIVATE) && snakemake --cores $(CORES) --configfile config/$(SCALE).yaml \
+	$(ACTIVATE) && snakemake --cores $(CORES) --config scale=$(SCALE) \
 		--allowed-rules $(REDRAWN) redraw --forcerun $(REDRAWN) -- redraw
 
 test: $(VENV)/.complete

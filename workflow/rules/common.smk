@@ -11,7 +11,7 @@ ENVIRONMENT = REPOSITORY / "environment.yml"
 
 # The package beside this workflow, whether or not one is installed: the scripts use it too.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
-from fedper.plan.config import check_config
+from fedper.plan.config import read_config
 from fedper.plan.draws import all_draws, draws_of_runs, draws_to_show, prepared
 from fedper.plan.experiments import (
     all_runs,
@@ -32,8 +32,27 @@ from fedper.names import DATASETS, dataset_title
 from fedper.plan.universes import universes
 from fedper.plan.yaml_files import read_yaml
 
+
+def config_file():
+    """The file that --configfile gives, or else that of the scale that --config gives, or quick."""
+    given = workflow.configfiles
+    if len(given) > 1:
+        files = ", ".join(map(os.path.relpath, given))
+        raise InputError(
+            f"--configfile {files}: each is whole, and one does not fill the gaps of another; give "
+            "one, and targets before it or after --"
+        )
+    if given:
+        return Path(os.path.relpath(given[0]))
+    scale = workflow.config_settings.config.get("scale", "quick")
+    return Path(f"config/{scale}.yaml")
+
+
+# Read again here, strictly: Snakemake's reader takes a key that stands twice, and reads 010 as 8.
 try:
-    check_config(config, source=", ".join(map(os.path.relpath, workflow.configfiles)))
+    read = read_config(config_file(), workflow.config_settings.config)
+    config.clear()
+    config.update(read)
     NAMED = {
         dataset: modules_named(dataset, data["stand_in"])
         for dataset, data in config["datasets"].items()

@@ -58,7 +58,7 @@ rule report_html:
     input:
         DOCUMENTS,
     output:
-        HTML,
+        update(HTML),  # the old page stays until the new one is whole
     log:
         f"{LOGS}/report_html.log",
     conda:
@@ -66,9 +66,12 @@ rule report_html:
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
         config=json.dumps(config),
+        file=f"{config['scale']}.yaml",
+        folder=f"{LOGS}/report-XXXXXX",  # of mktemp: in TMPDIR a blank may stand
         target="documents",
     shell:
-        "configuration=$(mktemp --suffix=.json) && trap 'rm $configuration' EXIT"
-        " && printf %s {params.config:q} > $configuration"
-        " && snakemake --report {output} --nolock --snakefile {params.snakefile}"
-        " --configfile $configuration -- {params.target} > {log} 2>&1"
+        "folder=$(mktemp -d {params.folder}) && trap 'rm -r $folder' EXIT"
+        " && printf %s {params.config:q} > $folder/{params.file}"
+        " && snakemake --report $folder/report.html --nolock --snakefile {params.snakefile}"
+        " --configfile $folder/{params.file} -- {params.target} > {log} 2>&1"
+        " && mv $folder/report.html {output}"

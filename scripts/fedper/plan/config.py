@@ -12,7 +12,7 @@ from fedper.errors import InputError
 from fedper.names import DATASETS, MODELS
 from fedper.plan.grids import check_figure, check_grid
 from fedper.plan.universes import change, universes
-from fedper.plan.yaml_files import read_yaml
+from fedper.plan.yaml_files import plain, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
@@ -35,11 +35,34 @@ def _validator() -> StrictValidator:
     return StrictValidator(read_yaml(SCHEMA))
 
 
-def read_config(path: Path) -> dict:
-    """Read and check a scale's configuration; raises InputError for what is wrong in it."""
-    config = read_yaml(path)
-    check_config(config, source=str(path))
+def read_config(path: Path, overrides: dict | None = None) -> dict:
+    """Read and check a scale's configuration; raises InputError for what is wrong in it.
+
+    overrides: as Snakemake's ``--config`` gives them, values as texts; they are laid over what the
+    file says, mapping by mapping. The file is named after the scale, so that a copied file cannot
+    overwrite the results of another scale because of a line that was forgotten.
+    """
+    config, given = read_yaml(path), plain(overrides or {})
+    source = f"{path} with --config {', '.join(given)}" if given else str(path)
+    if isinstance(config, dict):
+        config = lay_over(config, given)
+    check_config(config, source)
+    if config["scale"] != path.stem:
+        raise InputError(
+            f"{source}: scale: '{config['scale']}', but the file is {path.name}, so its results "
+            f"would pass for those of another; write 'scale: {path.stem}', or rename the file"
+        )
     return config
+
+
+def lay_over(config: dict, given: dict) -> dict:
+    """Return ``config`` with the values of ``given`` in their places."""
+    merged = dict(config)
+    for key, value in given.items():
+        below = merged.get(key)
+        both = isinstance(below, dict) and isinstance(value, dict)
+        merged[key] = lay_over(below, value) if both else value
+    return merged
 
 
 def check_config(config: dict, source: str) -> None:
@@ -134,4 +157,7 @@ def _describe(error: ValidationError) -> str:
     if error.validator == "required":
         missing = ", ".join(f"'{k}'" for k in error.validator_value if k not in error.instance)
         return f"{prefix}missing key {missing}"
+    described = error.schema.get("description", "")
+    if described.startswith("May hold"):
+        return f"{prefix}{error.instance!r}; it m{described[1:]}"
     return f"{prefix}{error.message}"

@@ -1,0 +1,118 @@
+"""YAML is read as YAML 1.2 has it, and nothing in it is taken silently."""
+
+import math
+import string
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+from fedper.errors import InputError
+from fedper.plan.config import lay_over, read_config
+from fedper.plan.yaml_files import parse_yaml, plain, read_yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5e-05", 5e-05),  # as `dvc exp run -S` writes 0.00005
+        ("1e3", 1000.0), ("-0.5", -0.5), ("7", 7), ("true", True), ("~", None),
+        # by YAML 1.1 these are 8, 16, 62, True and a day
+        ("010", "010"), ("0x10", "0x10"), ("1:02", "1:02"), ("yes", "yes"),
+        ("2020-01-01", "2020-01-01"),
+    ],
+)  # fmt: skip
+def test_scalars_are_what_they_look_like(text, value):
+    assert parse_yaml(f"a: {text}") == {"a": value}
+    assert type(parse_yaml(f"a: {text}")["a"]) is type(value)
+    assert plain({"a": [text]}) == {"a": [value]}
+
+
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text(string.ascii_letters, min_size=1), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(TREES)
+def test_what_pyyaml_writes_is_read_back(tree):
+    """1.1 quotes more than 1.2 needs; only -inf and texts like 0o7 have to look alike."""
+    assert parse_yaml(yaml.safe_dump(tree, allow_unicode=True)) == tree
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_float_is_read_as_python_writes_it(value):
+    read = parse_yaml(repr(value))
+    assert type(read) is float
+    assert math.copysign(1, read) == math.copysign(1, value)
+    assert read == value
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a: 1\nb: {c: 1, c: 2}\n", "the key 'c' stands twice in a mapping, line 2"),
+        (b"a: 1\nb: 2\na: 3\n", "the key 'a' stands twice in a mapping, line 3"),
+        ("title: für".encode("latin-1"), "not UTF-8 (byte 8); save it as UTF-8"),
+        ("title: x".encode("utf-16"), "not UTF-8 (byte 0); save it as UTF-8"),
+        (b"a: [", "not readable as YAML"),
+        (b"a: " + b"[" * 5000, "not readable as YAML"),
+        (b"? [1]\n: 2", "stands twice in a mapping"),
+    ],
+)
+def test_what_cannot_be_trusted_is_one_line_with_the_file(tmp_path, content, words):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        read_yaml(path)
+    assert str(refused.value).startswith(f"{path}: ")
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_copied_configuration_cannot_stand_for_another_scale(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text((REPOSITORY / "config/quick.yaml").read_text())
+    with pytest.raises(
+        InputError, match=r"scale: 'quick', but the file is mine.yaml.*'scale: mine'"
+    ):
+        read_config(path)
+    assert read_config(path, {"scale": "mine"})["scale"] == "mine"
+
+
+def test_what_config_lays_over_the_file_is_read_alike_and_blamed_for_itself():
+    path = REPOSITORY / "config/quick.yaml"
+    given_texts = {"seeds": ["0", "1"], "models": {"resnet34": {"width": "5e-01"}}}
+    config = read_config(path, given_texts)
+    assert config["seeds"] == [0, 1]
+    assert config["models"]["resnet34"] == {**read_config(path)["models"]["resnet34"], "width": 0.5}
+    assert config["datasets"] == read_config(path)["datasets"]
+    with pytest.raises(InputError, match=r"quick.yaml with --config seeds: seeds.0: '010' is not"):
+        read_config(path, {"seeds": ["010"]})
+    assert lay_over({"a": {"b": 1, "c": 2}, "d": [1, 2]}, {"a": {"b": 3}, "d": [4]}) == {
+        "a": {"b": 3, "c": 2}, "d": [4],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "title", ["costs $5", "{}", "a\\b", "a~b", "x^2", "汉字", "a_b", "#1", "a\nb", "a\n"]
+)
+def test_a_text_that_some_figure_or_table_cannot_write_is_refused_before_anything_runs(title):
+    path = REPOSITORY / "config/quick.yaml"
+    with pytest.raises(InputError, match=r"title: .*; it may hold letters") as refused:
+        read_config(path, {"datasets": {"cifar10": {"title": title}}})
+    assert "\n" not in str(refused.value)
+    method = read_config(path)["methods"]["FedAvg"]
+    with pytest.raises(InputError, match="; it may hold letters"):
+        read_config(path, {"methods": {title: method}})
+
+
+@pytest.mark.parametrize("title", ["Größe, 30 % (\u03b1)", "a & b = c", "it's"])
+def test_other_texts_are_taken(title):
+    path = REPOSITORY / "config/quick.yaml"
+    config = read_config(path, {"datasets": {"cifar10": {"title": title}}})
+    assert config["datasets"]["cifar10"]["title"] == title
