@@ -6,6 +6,9 @@ SCALE ?= quick
 CORES ?= all
 ACTIVATE = . $(VENV)/bin/activate
 
+# An environment that was copied or moved with its folder still calls the programs of the old one.
+$(shell test "$$(cat $(VENV)/.complete 2>/dev/null)" = "$(abspath $(VENV))" || rm -f $(VENV)/.complete)
+
 .PHONY: all data redraw test test-all lint bench bench-gpu adopt repro prune bring lock raw clean
 
 all: $(VENV)/.complete
@@ -58,7 +61,8 @@ bench-gpu: $(VENV)/.complete
 # Link data sets that are already on this machine, whichever of these folders FROM has:
 # cifar10, cifar100, cifar100-fifth, flickr_aes. make raw FROM=<folder>
 raw:
-	@from=$$(cd "$(FROM)" 2>/dev/null && pwd); found=; \
+	@from="$(FROM)"; case $$from in "~"|"~/"*) from="$$HOME$${from#"~"}";; esac; \
+	from=$$(cd "$$from" 2>/dev/null && pwd); found=; \
 	for name in cifar10 cifar100 cifar100-fifth flickr_aes; do \
 		if test -n "$(FROM)" && test -d "$$from/$$name"; then found=yes; mkdir -p data/raw; \
 			if test -e "data/raw/$$name" && ! test -L "data/raw/$$name"; then \
@@ -100,7 +104,7 @@ clean:
 	touch $@
 
 $(VENV)/.complete: requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(ACTIVATE) && pip install --quiet --requirement requirements.lock
 	$(ACTIVATE) && pip install --quiet --no-deps --editable .
-	touch $@
+	echo "$(abspath $(VENV))" > $@

@@ -72,7 +72,7 @@ def tree_memory(pids: Sequence[int]) -> tuple[int, int]:
 
 
 def _start(command: Sequence[object], log: Path, environment: dict) -> subprocess.Popen:
-    with log.open("w") as file:
+    with log.open("w", encoding="utf-8") as file:
         return subprocess.Popen(
             [str(part) for part in command],
             stdout=file,

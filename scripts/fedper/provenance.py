@@ -24,35 +24,50 @@ def modules_of(*files: Path) -> list[Path]:
         file = waiting.pop()
         package = [p for p in file.parents if p.name == "fedper" and (p / "__init__.py").exists()]
         scripts = package[0].parent if package else file.parent
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "fedper":
-                path = scripts.joinpath(*node.module.split(".")).with_suffix(".py")
-                if path not in found:
-                    found.add(path)
-                    waiting.append(path)
+        for module in _imported(file.read_text(encoding="utf-8")):
+            path = scripts.joinpath(*module.split(".")).with_suffix(".py")
+            if path not in found:
+                found.add(path)
+                waiting.append(path)
     return sorted(found)
+
+
+@cache
+def _imported(source: str) -> list[str]:
+    """List the modules of ``fedper`` that a text imports."""
+    froms = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom)]
+    return [node.module for node in froms if node.module.split(".")[0] == "fedper"]
+
+
+def digest_of(*files: Path) -> str:
+    """Hash some files and all that they import (SHA-256).
+
+    Comments, docstrings, empty lines and imports do not count, nor in which module a piece of code
+    stands, nor any time stamp.
+    """
+    every = {*files, *modules_of(*files)}
+    digest = hashlib.sha256()
+    for text in sorted({without_comments(file.read_text(encoding="utf-8")) for file in every}):
+        digest.update(f"{len(text)}\n{text}".encode())
+    return digest.hexdigest()
 
 
 @cache
 def code_digest(model: str, scripts: Path = SCRIPTS) -> str:
     """Hash the code that trains ``model`` (SHA-256): ``train.py`` and all that it imports.
 
-    The module of that model is among it, those of others are not. Neither do comments, docstrings,
-    empty lines and imports count, nor in which module a piece of code stands. Called before
-    training, and remembered, so that it tells what this process runs whatever changes on disk.
+    The module of that model is among it, those of others are not; what counts is said at
+    :func:`digest_of`. Called before training, and remembered, so that it tells what this process
+    runs whatever changes on disk.
     Raises InputError if there is no such model.
     """
     files = [scripts / "train.py", scripts / f"fedper/algorithm/{model}.py"]
     if not files[1].is_file():
         raise InputError(f"model: '{model}', but there is no fedper/algorithm/{model}.py")
-    code = {without_comments(file.read_text(encoding="utf-8")) for file in modules_of(*files)}
-    code |= {without_comments(file.read_text(encoding="utf-8")) for file in files}
-    digest = hashlib.sha256()
-    for text in sorted(code):
-        digest.update(f"{len(text)}\n{text}".encode())
-    return digest.hexdigest()
+    return digest_of(*files)
 
 
+@cache
 def without_comments(source: str) -> str:
     """Blank out comments, strings that stand alone, imports and empty lines."""
     lines = source.splitlines()

@@ -11,6 +11,9 @@ ENVIRONMENT = REPOSITORY / "environment.yml"
 
 # The package beside this workflow, whether or not one is installed: the scripts use it too.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
+# Jobs call this Python, also where Snakemake is called by its path, and write UTF-8 everywhere.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["PYTHONUTF8"] = "1"
 from fedper.plan.config import read_config
 from fedper.plan.draws import all_draws, draws_of_runs, draws_to_show, prepared
 from fedper.plan.experiments import (
@@ -25,7 +28,7 @@ from fedper.plan.experiments import (
 from fedper.fetch.named import modules_named
 from fedper.fetch.raw import raw_files, size_of
 from fedper.errors import InputError
-from fedper.provenance import code_digest, modules_of
+from fedper.provenance import code_digest, digest_of
 from fedper.judge.histories import FILES_OF_A_RUN, describe_run
 from fedper.judge.readings import DATASET as MULTIVERSE_OF, effects_of
 from fedper.names import DATASETS, dataset_title
@@ -134,12 +137,12 @@ def files_at_hand(dataset):
 
 
 def code_for(dataset, stage, script):
-    """What a script of fetch or data runs for a data set, besides the script.
+    """A hash of what a script of fetch or data runs for a data set.
 
     Readers and makers of stand-ins are named by its record, so no import leads to them.
     """
     named = [SCRIPTS / path for path in NAMED[dataset] if path.parent.name == stage]
-    return [*named, *modules_of(SCRIPTS / script, *named)]
+    return digest_of(SCRIPTS / script, *named)
 
 
 def receipt_of(data):

@@ -3,8 +3,7 @@
 
 rule fetch:
     input:
-        script=SCRIPTS / "fetch.py",
-        code=lambda w: code_for(RECEIPT_OF[w.receipt].dataset, "fetch", "fetch.py"),
+        script=ancient(SCRIPTS / "fetch.py"),
     output:
         f"{PREPARED}/{{receipt}}.source.json",
     log:
@@ -12,6 +11,7 @@ rule fetch:
     conda:
         ENVIRONMENT
     params:
+        code=lambda w: code_for(RECEIPT_OF[w.receipt].dataset, "fetch", "fetch.py"),
         dataset=lambda w: RECEIPT_OF[w.receipt].dataset,
         sources=lambda w: json.dumps(RECEIPT_OF[w.receipt].sources),
         stand_in=lambda w: json.dumps(RECEIPT_OF[w.receipt].settings["stand_in"]),
@@ -24,10 +24,7 @@ rule fetch:
 
 rule prepare:
     input:
-        script=SCRIPTS / "prepare_dataset.py",
-        code=lambda w: code_for(
-            PREPARED_OF[w.prepared].dataset, "data", "prepare_dataset.py"
-        ),
+        script=ancient(SCRIPTS / "prepare_dataset.py"),
         receipt=lambda w: receipt_of(PREPARED_OF[w.prepared]),
     output:
         data=f"{PREPARED}/{{prepared}}.safetensors",
@@ -40,6 +37,9 @@ rule prepare:
         ENVIRONMENT
     threads: 2
     params:
+        code=lambda w: code_for(
+            PREPARED_OF[w.prepared].dataset, "data", "prepare_dataset.py"
+        ),
         settings=lambda w: json.dumps(PREPARED_OF[w.prepared].settings),
         seed=lambda w: (
             ""
@@ -54,8 +54,7 @@ rule prepare:
 
 rule partition:
     input:
-        script=SCRIPTS / "draw_partition.py",
-        code=modules_of(SCRIPTS / "draw_partition.py"),
+        script=ancient(SCRIPTS / "draw_partition.py"),
         data=lambda w: ancient(file_of(DRAWS[w.partition].data)),
         about=lambda w: file_of(DRAWS[w.partition].data, "json"),
     output:
@@ -65,6 +64,7 @@ rule partition:
     conda:
         ENVIRONMENT
     params:
+        code=digest_of(SCRIPTS / "draw_partition.py"),
         settings=lambda w: json.dumps(DRAWS[w.partition].samples),
         n_clients=lambda w: DRAWS[w.partition].n_clients,
         k=lambda w: (

@@ -11,8 +11,7 @@ rule report_pdf:
         claims=f"{RESULTS}/claims.json",
         tables=expand(f"{RESULTS}/tables/table{{n}}.json", n=range(1, 6)),
         drawn=lambda w: figures_of_report(),
-        script=SCRIPTS / "compile_report.py",
-        code=modules_of(SCRIPTS / "compile_report.py"),
+        script=ancient(SCRIPTS / "compile_report.py"),
     output:
         report(
             REPORT,
@@ -25,6 +24,7 @@ rule report_pdf:
     conda:
         ENVIRONMENT
     params:
+        code=digest_of(SCRIPTS / "compile_report.py"),
         results=lambda w, output: Path(output[0]).parent,
         config=json.dumps(config),
     shell:
@@ -38,8 +38,7 @@ rule replication:
         files=[*FIGURES, *TABLES, *CLAIMS, FACTS],
         report=REPORT,
         paper=PAPER / "record.json",
-        script=SCRIPTS / "write_crate.py",
-        code=modules_of(SCRIPTS / "write_crate.py"),
+        script=ancient(SCRIPTS / "write_crate.py"),
     output:
         RECORD,
     log:
@@ -47,6 +46,7 @@ rule replication:
     conda:
         ENVIRONMENT
     params:
+        code=digest_of(SCRIPTS / "write_crate.py"),
         results=lambda w, output: Path(output[0]).parent,
     shell:
         "python {input.script} --folder {params.results} --files {input.files} {input.report}"

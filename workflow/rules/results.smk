@@ -4,8 +4,7 @@
 rule figure:
     input:
         files_of_runs=lambda w: files_of(figure_runs(config, w.figure)),
-        script=SCRIPTS / "draw_figure.py",
-        code=modules_of(SCRIPTS / "draw_figure.py"),
+        script=ancient(SCRIPTS / "draw_figure.py"),
     output:
         pdf=f"{RESULTS}/figures/{{figure}}.pdf",
         png=report(
@@ -20,6 +19,7 @@ rule figure:
     conda:
         ENVIRONMENT
     params:
+        code=digest_of(SCRIPTS / "draw_figure.py"),
         runs=lambda w: folders_of(figure_runs(config, w.figure)),
         missing=lambda w: missing_of(figure_runs(config, w.figure)),
         draw=lambda w: FIGURE_OF[w.figure]["draw"],
@@ -34,8 +34,7 @@ rule figure:
 rule figure_multiverse:
     input:
         files_of_runs=lambda w: files_of(runs_of_universes(), FILES_OF_A_RUN),
-        script=SCRIPTS / "draw_multiverse.py",
-        code=modules_of(SCRIPTS / "draw_multiverse.py"),
+        script=ancient(SCRIPTS / "draw_multiverse.py"),
     output:
         pdf=f"{RESULTS}/figures/multiverse.pdf",
         png=report(
@@ -50,6 +49,7 @@ rule figure_multiverse:
     conda:
         ENVIRONMENT
     params:
+        code=digest_of(SCRIPTS / "draw_multiverse.py"),
         config=json.dumps(config_of_multiverse()),
         runs=f"{RESULTS}/runs",
         note=lambda w: describe_multiverse(config, MULTIVERSE_OF),
@@ -62,8 +62,7 @@ rule figure_multiverse:
 
 rule figure_partition:
     input:
-        script=SCRIPTS / "draw_partition_map.py",
-        code=modules_of(SCRIPTS / "draw_partition_map.py"),
+        script=ancient(SCRIPTS / "draw_partition_map.py"),
         data=lambda w: ancient(file_of(prepared(config, w.dataset, FIRST_SEED))),
         about=lambda w: file_of(prepared(config, w.dataset, FIRST_SEED), "json"),
         partitions=lambda w: map(partition_file, draws_to_show(config, w.dataset)),
@@ -80,6 +79,7 @@ rule figure_partition:
     conda:
         ENVIRONMENT
     params:
+        code=digest_of(SCRIPTS / "draw_partition_map.py"),
         note=lambda w: describe_partition(config, w.dataset),
         caption=lambda w: CAPTIONS[f"partition-{DATASETS[w.dataset].clients}"],
         stem=lambda w, output: Path(output.png).with_suffix(""),
@@ -92,8 +92,7 @@ rule table:
     input:
         files_of_runs=lambda w: files_of(RUNS.values()),
         known=PAPER / "results.yaml",
-        script=SCRIPTS / "make_table.py",
-        code=modules_of(SCRIPTS / "make_table.py"),
+        script=ancient(SCRIPTS / "make_table.py"),
     output:
         csv=f"{RESULTS}/tables/table{{n}}.csv",
         md=f"{RESULTS}/tables/table{{n}}.md",
@@ -112,6 +111,7 @@ rule table:
     conda:
         ENVIRONMENT
     params:
+        code=digest_of(SCRIPTS / "make_table.py"),
         runs=lambda w: folders_of(RUNS.values()),
         missing=lambda w: missing_of(RUNS.values()),
         note=describe_all(config),
@@ -126,8 +126,7 @@ rule table_of_settings:
     input:
         reference=PAPER / "settings.yaml",
         figures=PAPER / "figures.yaml",
-        script=SCRIPTS / "make_settings_table.py",
-        code=modules_of(SCRIPTS / "make_settings_table.py"),
+        script=ancient(SCRIPTS / "make_settings_table.py"),
     output:
         csv=f"{RESULTS}/tables/table3.csv",
         md=f"{RESULTS}/tables/table3.md",
@@ -144,6 +143,7 @@ rule table_of_settings:
     conda:
         ENVIRONMENT
     params:
+        code=digest_of(SCRIPTS / "make_settings_table.py"),
         config=json.dumps(config),
         note=describe_all(config),
         caption=CAPTIONS["table3"],
@@ -156,8 +156,7 @@ rule table_of_settings:
 rule claims:
     input:
         files_of_runs=lambda w: files_of(RUNS.values()),
-        script=SCRIPTS / "judge_claims.py",
-        code=modules_of(SCRIPTS / "judge_claims.py"),
+        script=ancient(SCRIPTS / "judge_claims.py"),
     output:
         json=f"{RESULTS}/claims.json",
         md=f"{RESULTS}/claims.md",
@@ -172,6 +171,7 @@ rule claims:
     conda:
         ENVIRONMENT
     params:
+        code=digest_of(SCRIPTS / "judge_claims.py"),
         runs=lambda w: folders_of(RUNS.values()),
         missing=lambda w: missing_of(RUNS.values()),
         note=describe_all(config),
@@ -185,8 +185,7 @@ rule claims:
 rule facts:
     input:
         files_of_runs=lambda w: files_of(RUNS.values(), FILES_OF_A_RUN),
-        script=SCRIPTS / "gather_facts.py",
-        code=modules_of(SCRIPTS / "gather_facts.py"),
+        script=ancient(SCRIPTS / "gather_facts.py"),
     output:
         facts=FACTS,
         metrics=METRICS,
@@ -195,6 +194,7 @@ rule facts:
     conda:
         ENVIRONMENT
     params:
+        code=digest_of(SCRIPTS / "gather_facts.py"),
         runs=lambda w: folders_of(RUNS.values()),
         missing=lambda w: missing_of(RUNS.values()),
         note=describe_all(config),

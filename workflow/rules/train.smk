@@ -3,7 +3,7 @@
 
 rule train:
     input:
-        script=SCRIPTS / "train.py",
+        script=ancient(SCRIPTS / "train.py"),
         data=lambda w: ancient(file_of(DRAW_OF[w.run].data)),
         about=lambda w: file_of(DRAW_OF[w.run].data, "json"),
         partition=lambda w: partition_file(DRAW_OF[w.run]),

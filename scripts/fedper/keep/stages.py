@@ -70,7 +70,9 @@ def refuse_code_that_an_experiment_does_not_see(folder: Path) -> None:
         return
     workspace = Path(*parts[: parts.index(".dvc")])
     status = ["git", "-C", str(workspace), "status", "--porcelain", "--", *CODE]
-    changed = subprocess.run(status, capture_output=True, text=True, check=True).stdout.split()
+    changed = subprocess.run(
+        status, capture_output=True, encoding="utf-8", check=True
+    ).stdout.split()
     if changed:
         raise InputError(
             f"{changed[-1]}: changed and not committed, which an experiment in a temporary folder "

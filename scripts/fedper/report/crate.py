@@ -111,6 +111,8 @@ def _add_code(crate: ROCrate, facts: dict, version: dict) -> ContextEntity:
     code = _add(crate, "#code", **CODE, version=version["software"])
     if version["commit"]:
         code["identifier"] = _property(crate, "#commit", "git commit", version["commit"])
+    else:
+        code["description"] = f"commit unknown: {version['why']}"
     code["additionalProperty"] = [
         _property(
             crate,
