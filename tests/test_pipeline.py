@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from functools import cache
 from itertools import product
@@ -31,6 +32,8 @@ REDRAWN = re.search(r"^REDRAWN = (.+)$", (REPOSITORY / "Makefile").read_text(), 
 REDRAW = f"--allowed-rules {REDRAWN} redraw --forcerun {REDRAWN} --".split()
 """As `make redraw` calls Snakemake, without its target."""
 
+BIN = Path(sys.executable).parent
+
 TINY = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())
 
 
@@ -51,16 +54,29 @@ def snakemake(
     before: a command that runs it.
     """
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config or TINY))
-    command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--cores", "2"]
-    bin_folder = str(Path(sys.executable).parent)
-    return subprocess.run(
-        [*before, *command, *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}"},
+    return call(
+        folder, *before, BIN / "snakemake", "--configfile", "tiny.yaml", "--cores", 2, *arguments
     )
+
+
+def call(folder: Path, *command: object) -> subprocess.CompletedProcess:
+    """Call a command as somebody may whose environment is none of ours.
+
+    Without the virtual environment in PATH; as a notebook sets matplotlib's backend, and with a
+    matplotlibrc; a blank in the folder of temporary files; certificates that are gone; ASCII.
+    """
+    theirs = folder / "a blank"
+    theirs.mkdir(exist_ok=True)
+    (theirs / "matplotlibrc").write_text("text.usetex: True\nsavefig.bbox: tight\nfont.size: 20\n")
+    paths = [path for path in os.environ["PATH"].split(os.pathsep) if Path(path) != BIN]
+    return subprocess.run(
+        list(map(str, command)), cwd=folder, capture_output=True, encoding="utf-8", check=False,
+        env={
+            **os.environ, "PATH": os.pathsep.join(paths), "TMPDIR": str(theirs),
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": str(theirs),
+            "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "REQUESTS_CA_BUNDLE": str(theirs / "gone"),
+        },
+    )  # fmt: skip
 
 
 def planned(result) -> dict[str, int]:
@@ -142,6 +158,50 @@ def test_a_touch_or_a_comment_reruns_no_training(finished):
     with (finished / "scripts/fedper/algorithm/federated.py").open("a") as file:
         file.write('\n# a comment\n"""and a string that stands alone"""\n')
     assert "train" not in planned(snakemake(finished, "--dry-run"))
+
+
+def test_a_script_of_tomorrow_reruns_nothing(finished):
+    """As after a copy from a machine whose clock goes otherwise."""
+    scripts = [*finished.glob("scripts/*.py"), *finished.glob("scripts/fedper/**/*.py")]
+    before = {path: path.stat().st_mtime for path in scripts}
+    try:
+        for path in scripts:
+            os.utime(path, (time.time() + 86400,) * 2)
+        assert planned(snakemake(finished, "--dry-run")) == {}
+    finally:
+        for path, moment in before.items():
+            os.utime(path, (moment, moment))
+
+
+def test_a_scale_is_chosen_beside_targets(finished):
+    shutil.copy(finished / "tiny.yaml", finished / "config/tiny.yaml")
+    command = (BIN / "snakemake", "data", "--dry-run", "--cores", 1, "--config", "scale=tiny")
+    assert planned(call(finished, *command)) == {}
+    assert planned(call(finished, *command, "seeds=[0,1]")) == {"prepare": 1, "partition": 2}
+    result = call(finished, *command, "seeds=[x]")
+    assert (
+        "error: config/tiny.yaml with --config scale, seeds: seeds.0: 'x' is not" in result.stderr
+    )
+    result = call(
+        finished, BIN / "snakemake", "-n", "--configfile", "tiny.yaml", "config/quick.yaml"
+    )
+    assert result.returncode == 1
+    assert "error: --configfile tiny.yaml, config/quick.yaml: each is whole" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_page_that_cannot_be_made_leaves_the_old_one(finished):
+    page, caption = finished / "results/tiny/report.html", finished / "workflow/report/pdf.rst"
+    before, words = page.read_bytes(), caption.read_text()
+    caption.write_text("{{ no_such_thing.at_all }}")
+    try:
+        result = snakemake(finished, "--forcerun", "report_html", "--", "results/tiny/report.html")
+    finally:
+        caption.write_text(words)
+    assert result.returncode != 0
+    assert page.read_bytes() == before
+    assert list((finished / "logs/tiny").glob("report-*")) == []
+    assert snakemake(finished, "--", "results/tiny/report.html").returncode == 0
 
 
 def test_a_change_of_the_training_code_trains_everything_again(finished):

@@ -130,9 +130,9 @@ def files_at_hand(dataset):
             continue
         try:
             paths = raw_files(dataset, Path(source["folder"]))
-        except InputError:
-            continue
-        found += [(str(path), size_of(path)) for path in paths]
+            found += [(str(path), size_of(path)) for path in paths]
+        except (InputError, OSError):
+            continue  # fetch.py says it, if these files are asked for
     return found
 
 

@@ -14,9 +14,13 @@ from fedper.names import DATASETS, Layout
 def raw_files(dataset: str, folder: Path) -> list[Path]:
     """List a data set's files in a folder, in the first of its layouts that is there, sorted.
 
-    Raises InputError, which says what is missing, if none is.
+    A link that leads nowhere is none of them. Raises InputError, which says what is missing, if
+    none is, or that the folder may not be read.
     """
-    there = [path.name for path in folder.iterdir() if path.exists()] if folder.is_dir() else []
+    try:
+        there = [path.name for path in folder.iterdir() if path.exists()] if folder.is_dir() else []
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror}; let it be read") from error
     patterns = layout_of(dataset, there, folder).files
     return [folder / name for name in sorted(there) if any(fnmatchcase(name, p) for p in patterns)]
 
@@ -48,9 +52,9 @@ def describe_files(paths: list[Path]) -> dict:
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
+    """Bytes of a file, or of all files in a folder; a link that leads nowhere has none."""
     files = path.iterdir() if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files)
+    return sum(file.stat().st_size for file in files if file.exists())
 
 
 def check_receipt(receipt: dict, path: Path) -> None:
@@ -65,7 +69,8 @@ def check_receipt(receipt: dict, path: Path) -> None:
 
 def _describe(path: Path) -> dict:
     if path.is_dir():
-        sizes = sorted((file.name, file.stat().st_size) for file in path.iterdir())
+        files = [file for file in path.iterdir() if file.exists()]
+        sizes = sorted((file.name, file.stat().st_size) for file in files)
         digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
         return {"bytes": size_of(path), "sha256": digest}
     return {"bytes": size_of(path), "sha256": hash_of(path)}
