@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
+from types import NoneType, UnionType
 from typing import get_args, get_origin
 
 from fedper.errors import InputError
@@ -24,6 +26,16 @@ CHOICES = {
     "base": ("full", "linear"),
 }
 """The values that a named setting can have, here and in a method; see where each is used."""
+
+
+RANGES = {
+    "n_clients": (1, math.inf), "classes_per_client": (1, math.inf), "width": (0, math.inf),
+    "rounds": (1, math.inf), "batch_size": (1, math.inf), "learning_rate": (0, math.inf),
+    "momentum": (0, 1), "weight_decay": (0, math.inf), "other_tests_every": (1, math.inf),
+    "evaluation_batch_size": (1, math.inf), "threads": (1, math.inf), "seed": (0, math.inf),
+    "personalization_layers": (0, math.inf), "epochs": (1, math.inf),
+}  # fmt: skip
+"""Between which numbers a setting lies; the schema of configurations is never wider."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +105,10 @@ class Run:
         With the fingerprint, other settings are other files, so no tool can take an old result
         for a new one.
         """
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
-        fingerprint = hashlib.sha256(canonical.encode()).hexdigest()[:8]
         k = [] if self.classes_per_client is None else [f"k{self.classes_per_client}"]
         method = re.sub(r"\W+", "_", self.method.name.lower())
         parts = [self.dataset, self.model, *k, method, f"kp{self.method.personalization_layers}"]
-        return "-".join([*parts, f"seed{self.seed}", fingerprint])
+        return "-".join([*parts, f"seed{self.seed}", fingerprint(asdict(self))])
 
     def to_json(self) -> str:
         """Write all settings as one line of JSON."""
@@ -108,15 +118,25 @@ class Run:
     def from_json(cls, text_or_path: str) -> "Run":
         """Read settings from JSON, or from the ``run.json`` of an earlier run.
 
-        Raises InputError if it cannot be read, a key is missing or unknown, or a name is.
+        Raises InputError if it cannot be read, a key is missing or unknown, or a value is of
+        another type, outside RANGES, or none of CHOICES.
         """
         source = "the settings" if text_or_path.lstrip().startswith("{") else text_or_path
         try:
             text = text_or_path if source == "the settings" else Path(source).read_text("utf-8")
             values = json.loads(text)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{source}: not readable as JSON ({error})") from error
-        return _build(cls, values.get("run", values), source)
+        except (OSError, ValueError, RecursionError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{source}: not readable as JSON ({reason})") from error
+        return _build(
+            cls, values.get("run", values) if isinstance(values, dict) else values, source
+        )
+
+
+def fingerprint(settings: dict) -> str:
+    """Hash all settings of a run: the end of its name."""
+    canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:8]
 
 
 def change(run: Run, **settings: object) -> Run:
@@ -136,20 +156,30 @@ def change(run: Run, **settings: object) -> Run:
 def _build(kind: type, values: dict, source: str) -> object:
     """Make one of the dataclasses above from a mapping, or raise InputError."""
     if not isinstance(values, dict):
-        raise InputError(f"{source}: {values!r} where the settings of a {kind.__name__} belong")
+        raise InputError(f"{source}: {values!r:.60} where the settings of a {kind.__name__} belong")
     types = {field.name: field.type for field in fields(kind)}
     for key in sorted(types.keys() ^ values.keys()):
         wrong = "missing" if key in types else "unknown"
         raise InputError(f"{source}: key '{key}' is {wrong}")
     for key in CHOICES.keys() & values.keys():
         if values[key] not in CHOICES[key]:
-            raise InputError(f"{source}: {key}: '{values[key]}' is not one of {CHOICES[key]}")
-    return kind(**{key: _value(types[key], values[key], source) for key in types})
+            raise InputError(f"{source}: {key}: {values[key]!r:.60} is not one of {CHOICES[key]}")
+    return kind(**{key: _value(key, types[key], values[key], source) for key in types})
 
 
-def _value(kind: object, value: object, source: str) -> object:
+def _value(key: str, kind: type | UnionType, value: object, source: str) -> object:
+    """Take a value if it is of the type that a field says, and in its range."""
     if is_dataclass(kind):
         return _build(kind, value, source)
     if get_origin(kind) is tuple:
+        if not isinstance(value, list):
+            raise InputError(f"{source}: {key}: {value!r:.60} where a list belongs")
         return tuple(_build(get_args(kind)[0], item, source) for item in value)
+    kinds = get_args(kind) or (kind,)
+    if type(value) not in kinds and not (float in kinds and type(value) is int):
+        names = " or ".join("null" if one is NoneType else one.__name__ for one in kinds)
+        raise InputError(f"{source}: {key}: {value!r:.60} where {names} belongs")
+    low, high = RANGES.get(key, (-math.inf, math.inf))
+    if type(value) in (int, float) and not (low <= value <= high and value < math.inf):
+        raise InputError(f"{source}: {key}: {value!r:.60} is not in {low:g} … {high:g}")
     return value

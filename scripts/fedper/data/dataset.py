@@ -83,6 +83,15 @@ def describe_dataset(dataset: Dataset) -> dict:
     }
 
 
+def labels_digest(dataset: Dataset) -> str:
+    """Hash what a partition depends on (SHA-256): each split's labels, and who holds its rows."""
+    digest = hashlib.sha256()
+    for split in (dataset.train, dataset.test):
+        for rows in (split.labels, split.clients):
+            digest.update(b"-" if rows is None else rows.astype("<i8").tobytes())
+    return digest.hexdigest()
+
+
 def save_dataset(dataset: Dataset, path: Path) -> None:
     """Write a data set as one safetensors file, atomically; InputError if the disk refuses it."""
     arrays = {"mean": dataset.mean, "sd": dataset.sd}

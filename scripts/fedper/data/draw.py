@@ -7,6 +7,8 @@ on images of the data set's test split.
 workers (FLICKR-AES): a client is a worker, and holds the images that the worker scored.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,7 +20,7 @@ from fedper.data.classes import (
     slot_size,
     slots_per_class,
 )
-from fedper.data.dataset import Dataset
+from fedper.data.dataset import Dataset, labels_digest
 from fedper.data.partition import ClientSamples, Partition
 from fedper.errors import InputError
 from fedper.randomness import seed_for
@@ -33,9 +35,13 @@ def draw_partition(
     workers. Raises InputError if the rule cannot be followed with these images.
     """
     if settings["rule"] == "workers":
-        return partition_by_client(dataset, n_clients, seed)
-    labels = dataset.train.labels, dataset.test.labels
-    return draw_by_class(*labels, dataset.n_classes, settings, n_clients, classes_per_client, seed)
+        partition = partition_by_client(dataset, n_clients, seed)
+    else:
+        labels = dataset.train.labels, dataset.test.labels
+        shape = n_clients, classes_per_client
+        partition = draw_by_class(*labels, dataset.n_classes, settings, *shape, seed)
+    origin = {"samples": settings, "labels_sha256": labels_digest(dataset)}
+    return replace(partition, drawn_from=origin)
 
 
 def draw_by_class(

@@ -1,5 +1,7 @@
 """Reading what runs have written, which tables, figures, facts and verdicts stand on."""
 
+import hashlib
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,7 +13,7 @@ import pandas as pd
 from fedper.errors import InputError
 from fedper.method import Test
 from fedper.names import data_name
-from fedper.run import Run
+from fedper.run import Run, fingerprint
 
 FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
 """What :func:`fedper.train.record.write_run` leaves in a run's folder."""
@@ -72,11 +74,31 @@ def read_tests(folders: Sequence[Path], missing: Sequence[dict] = ()) -> pd.Data
 
 
 def read_about(folder: Path) -> dict:
-    """Read a run's ``run.json``; raise InputError if it cannot be read."""
+    """Read a run's ``run.json``; raise InputError if it cannot be read.
+
+    Or if its settings are not those that it is named after.
+    """
     try:
-        return json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}/run.json: not readable ({error}); train it again") from error
+        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        if not about["name"].endswith(fingerprint(about["run"])):
+            raise ValueError("the settings are not those of its name")
+        return about
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{folder}/run.json: not readable ({reason}); train it again") from error
+
+
+def read_csv(folder: Path, name: str, about: dict) -> pd.DataFrame:
+    """Read a run's history.csv or timing.csv; about: its run.json.
+
+    Raises ValueError, or OSError, if the file is not the one that run.json has the hash of; older
+    ones have none.
+    """
+    content = (folder / name).read_bytes()
+    hashes = about.get("sha256", {})
+    if hashes and hashlib.sha256(content).hexdigest() != hashes.get(name):
+        raise ValueError(f"{name} is not the one that training wrote")
+    return pd.read_csv(io.BytesIO(content))
 
 
 def describe_run(run: Run) -> dict[str, object]:
@@ -115,15 +137,17 @@ def _read_runs(folders: Sequence[Path]) -> list[pd.DataFrame]:
 
 def _read_run(folder: Path) -> pd.DataFrame:
     try:
-        settings = read_about(folder)["run"]
+        about = read_about(folder)
+        settings = about["run"]
         columns, n_rounds = describe_settings(settings), settings["rounds"]
-        history = pd.read_csv(folder / "history.csv")
+        history = read_csv(folder, "history.csv", about)
         reference = ONLY_TEST
         if "test" in history:
             reference = Test(**settings["tests"][0]).name
         history = _with_values(history.assign(test=history.get("test", ONLY_TEST)), reference)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder}: not a finished run ({error}); train it again") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{folder}: not a finished run ({reason}); train it again") from error
     last = history.loc[history["reference"], "round"].max()
     if last != n_rounds and not (history["fault"] == "diverged").any():
         raise InputError(

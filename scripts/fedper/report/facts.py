@@ -9,7 +9,7 @@ import pandas as pd
 
 from fedper.errors import InputError
 from fedper.judge.claims import LOW_AND_HIGH_K
-from fedper.judge.histories import RUN_COLUMNS, describe_settings, read_about
+from fedper.judge.histories import RUN_COLUMNS, describe_settings, read_about, read_csv
 from fedper.judge.rules import LEVEL, MARGIN, MIN_SEEDS, MODEST, RULES
 from fedper.judge.summary import faults, final_accuracy, in_order
 from fedper.names import dataset_order, dataset_title, model_title, real_name
@@ -147,9 +147,10 @@ def _read_timings(folders: Sequence[Path], abouts: list[dict]) -> pd.DataFrame:
     frames = [pd.DataFrame(columns=["dataset", "model", "training_s", "evaluation_s"])]
     for folder, about in zip(folders, abouts, strict=True):
         try:
-            timing = pd.read_csv(folder / "timing.csv")[["training_s", "evaluation_s"]]
+            timing = read_csv(folder, "timing.csv", about)[["training_s", "evaluation_s"]]
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{folder}/timing.csv: {error}; train this run again") from error
+            reason = " ".join(str(error).split())
+            raise InputError(f"{folder}/timing.csv: {reason}; train this run again") from error
         columns = describe_settings(about["run"])
         frames.append(timing.assign(dataset=columns["dataset"], model=columns["model"]))
     return pd.concat(frames, ignore_index=True)

@@ -1,6 +1,7 @@
 """What a run leaves behind: history.csv, timing.csv and run.json."""
 
 import csv
+import hashlib
 import io
 import json
 import platform
@@ -59,12 +60,18 @@ def conditions(run: Run, provenance: dict, device: torch.device) -> dict:
 def write_run(folder: Path, about: dict, history: Rows, timing: Rows) -> None:
     """Write all three files into ``folder``, each atomically, run.json last.
 
-    about: as :func:`conditions` gives it.
+    about: as :func:`conditions` gives it; run.json also has the SHA-256 of the other two.
     """
     remove_leftovers(folder, "*")
-    write_text(folder / "history.csv", _to_csv(history, HISTORY_COLUMNS))
-    write_text(folder / "timing.csv", _to_csv(timing, TIMING_COLUMNS))
-    write_text(folder / "run.json", json.dumps(about, indent=2) + "\n")
+    hashes = {}
+    for name, rows, columns in (
+        ("history.csv", history, HISTORY_COLUMNS),
+        ("timing.csv", timing, TIMING_COLUMNS),
+    ):
+        text = _to_csv(rows, columns)
+        hashes[name] = hashlib.sha256(text.encode()).hexdigest()
+        write_text(folder / name, text)
+    write_text(folder / "run.json", json.dumps({**about, "sha256": hashes}, indent=2) + "\n")
 
 
 def _to_csv(rows: Rows, columns: Iterable[str]) -> str:

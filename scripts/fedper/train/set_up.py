@@ -9,7 +9,7 @@ from fedper.algorithm.models import build_model, with_linear_base
 from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal
-from fedper.data.dataset import Dataset, Split
+from fedper.data.dataset import Dataset, Split, labels_digest
 from fedper.data.partition import Partition
 from fedper.errors import InputError
 from fedper.run import Run
@@ -30,6 +30,11 @@ def set_up(
             "the partition is for seed {}, classes_per_client {} and {} clients, "
             "but the run is not; draw the partition of this run".format(*drawn_for)
         )
+    origin = {"samples": run.samples, "labels_sha256": labels_digest(dataset)}
+    for key in partition.drawn_from:
+        if partition.drawn_from[key] != origin.get(key):
+            what = "settings" if key == "samples" else "images"
+            raise InputError(f"the partition was drawn of other {what}; draw that of this run")
     model = build_model(run.model, dataset.n_classes, run.width, run.stem)
     depth = run.method.personalization_layers
     if depth > len(model):
