@@ -20,7 +20,7 @@ from fedper.data.draw import partition_by_client
 from fedper.data.photos import decode_photo
 from fedper.errors import InputError
 from fedper.names import PHOTO_ARCHIVE, RATINGS
-from PIL import Image
+from PIL import Image, ImageOps
 from test_data import raw_data
 
 SIZE = 16
@@ -364,6 +364,23 @@ def many_broken(folder: Path) -> None:
     write_world(folder, images=dict.fromkeys(range(0, 100, 5), b"broken"))
 
 
+def none_readable(folder: Path) -> None:
+    write_world(folder, images=dict.fromkeys(range(100), b"broken"))
+
+
+def flagged(local: int, value: int, central: int):
+    """Return a function that sets a byte of the first entry's headers: its flags, or its method."""
+
+    def spoil(folder: Path) -> None:
+        path = folder / PHOTO_ARCHIVE
+        content = bytearray(path.read_bytes())
+        content[content.index(b"PK\x03\x04") + local] = value
+        content[content.index(b"PK\x01\x02") + central] = value
+        path.write_bytes(content)
+
+    return spoil
+
+
 HEAD = "worker, imagePair, score\n"
 BAD_FOLDERS = {
     "leads out": (with_entry("../evil.jpg"), f"{PHOTO_ARCHIVE}: entry '../evil.jpg' leads out"),
@@ -389,6 +406,13 @@ BAD_FOLDERS = {
     "no worker": (table(HEAD + ",a.jpg,3\n"), "line 2 is ['', 'a.jpg', '3'], not a worker"),
     "a line end in quotes": (table(HEAD + '"W\n1",a.jpg,9\n'), "is ['W\\n1', 'a.jpg', '9'], not"),
     "too few": (table(HEAD + "W1,image000.jpg,3\n"), "only 0 workers meet the criteria, but n_cl"),
+    "none readable": (
+        none_readable,
+        f"{PHOTO_ARCHIVE}: none of 100 photographs can be used (image0",
+    ),
+    "other names": (table(HEAD + "W1,a.jpg,3\n"), "none of the 1 rated images is among the 100 ph"),
+    "encrypted": (flagged(6, 1, 8), "entry '40K/image000.jpg' is encrypted, which cannot be unpa"),
+    "deflate64": (flagged(8, 9, 10), "entry '40K/image000.jpg' is packed by method 9, which cann"),
     "broken images": (many_broken, "client 0 has only 80 ratings, or too few of a score"),
 }
 
@@ -430,6 +454,55 @@ def test_what_is_left_out_is_listed_with_its_reason(tmp_path):
     }
     about = json.loads((tmp_path / "out/made/d.json").read_text())
     assert about["train_images"] + about["test_images"] == 97
+
+
+@pytest.mark.parametrize(
+    ("in_archive", "in_table"),
+    [
+        ("40K/{}.JPG", "{}.jpg"), ("40K/{}.jpg", "40K/{}.jpg"), ("40K/{}.jpg", "{}"),
+        ("flickr/40K/more/{}.jpeg", "{}.jpg"), ("40K/{}.jpg", "{}.jpg"),
+    ],
+)  # fmt: skip
+def test_names_that_differ_in_nothing_that_matters_are_found(tmp_path, in_archive, in_table):
+    names = [f"image{n:03d}" for n in range(100)]
+    write_world(
+        tmp_path, [f"W1,{in_table.format(name)},{1 + n % 5}" for n, name in enumerate(names)]
+    )
+    with zipfile.ZipFile(tmp_path / PHOTO_ARCHIVE, "w") as archive:
+        for n, name in enumerate(names):
+            archive.writestr(in_archive.format(name), jpeg(n))
+    data, excluded = read(tmp_path, n_clients=1)
+    assert len(excluded) == 0
+    assert len(data.train.labels) + len(data.test.labels) == 100
+
+
+def test_one_photograph_by_two_names_is_rated_twice(tmp_path):
+    rows = [f"W1,image{n:03d}.jpg,{1 + n % 5}" for n in range(100)]
+    write_world(tmp_path, [*rows, "W1,40K/image000.JPG,1", "W1,image001,5"])
+    data, excluded = read(tmp_path, n_clients=1)
+    assert sorted(excluded[["image", "reason"]].values.tolist()) == [
+        ["image000.jpg", "rated twice, with the same score"],
+        ["image001.jpg", "rated twice, with other scores"],
+        ["image001.jpg", "rated twice, with other scores"],
+    ]
+    assert len(data.train.labels) + len(data.test.labels) == 99
+
+
+@pytest.mark.parametrize("turn", range(10))
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_picture_is_turned_whatever_else_is_wrong_in_its_exif(turn):
+    """0 and 9 are no turns. The tag of the artist is a number, so it cannot be written again."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = turn, "x"
+    good = jpeg(1, exif=exif)
+    spoilt = good.replace(b"\x01\x3b\x00\x02", b"\x01\x3b\x00\x0c").replace(
+        b"\x3b\x01\x02\x00", b"\x3b\x01\x0c\x00"
+    )
+    assert spoilt != good
+    by_pillow = ImageOps.exif_transpose(Image.open(io.BytesIO(good))).resize((SIZE, SIZE), 4)
+    for encoded in (good, spoilt):
+        found = decode_photo(encoded, SIZE, Image.Resampling.BOX)
+        assert np.array_equal(found, np.asarray(by_pillow).transpose(2, 0, 1))
 
 
 def test_a_spoilt_entry_of_the_archive_is_left_out(tmp_path):

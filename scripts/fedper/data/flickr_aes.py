@@ -4,9 +4,10 @@ A client is a worker, and the target is that worker's own score, as five classes
 read where it is: only images that a drawn worker rated are decoded.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from sklearn.model_selection import train_test_split
 
 from fedper.data.dataset import Dataset, Split, make_dataset
 from fedper.data.photos import decode_photos, open_photos
-from fedper.data.ratings import compare_with_known, read_ratings
+from fedper.data.ratings import compare_with_known, read_ratings, without_doubles
 from fedper.data.reading import RawData
 from fedper.errors import InputError
 from fedper.names import PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
@@ -51,7 +52,10 @@ def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:
     criteria = _criteria(raw)
     ratings, doubled = read_ratings(raw.folder / RATINGS, raw.n_classes)
     with open_photos(raw.folder / PHOTO_ARCHIVE, PHOTO_FOLDER) as photos:
+        named = ratings.assign(image=ratings["image"].map(named_as_in(photos.names)))
+        ratings, more = without_doubles(named)
         there = ratings["image"].isin(photos.names)
+        _check_names(ratings["image"], there, photos.names, raw.folder)
         absent = ratings[~there].assign(reason="not in the archive")
         workers = eligible_workers(ratings[there], criteria)
         drawn = draw_workers(workers, criteria.n_clients, raw.seed, raw.folder / RATINGS)
@@ -59,11 +63,16 @@ def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:
         names = sorted(set(chosen["image"]))
         size, resize_filter = raw.settings["image_size"], raw.settings["resize_filter"]
         images, reasons = decode_photos(photos, names, size, resize_filter, raw.n_threads)
+    if len(reasons) == len(names):
+        raise InputError(
+            f"{raw.folder / PHOTO_ARCHIVE}: none of {len(names)} photographs can be used "
+            f"({names[0]} is {reasons[names[0]]}); bring the file again, see data/README.md"
+        )
     is_broken = chosen["image"].isin(reasons.keys())
     broken = chosen[is_broken].assign(reason=chosen["image"].map(reasons))
     chosen = chosen[~is_broken]
     _check_still_eligible(chosen, drawn, criteria, raw.folder)
-    excluded = pd.concat([doubled, absent, broken])[["worker", "image", "reason"]]
+    excluded = pd.concat([doubled, more, absent, broken])[["worker", "image", "reason"]]
     about = {
         **raw.provenance,
         "workers_eligible": len(workers),
@@ -72,13 +81,44 @@ def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:
         "ratings_excluded": excluded["reason"].str.split(":").str[0].value_counts().to_dict(),
     }
     if raw.settings["stand_in"] is None:
-        about["counts"] = compare_with_known(pd.concat([ratings, doubled]), photos.names)
+        about["counts"] = compare_with_known(pd.concat([ratings, doubled, more]), photos.names)
     row_of = {name: row for row, name in enumerate(names)}
     train, test = (
         _to_split(chosen[chosen["test"] == is_test], images, row_of) for is_test in (False, True)
     )
     del images  # the splits have copies
     return make_dataset(train, test, raw.n_classes, about), excluded
+
+
+def named_as_in(photographs: Set[str]) -> Callable[[str], str]:
+    """Return a function from a name in the table to that of its photograph, if there is one.
+
+    A folder before the name, a suffix of .jpg or none, and capital letters make no difference,
+    unless two photographs differ in nothing else.
+    """
+    by_key: dict[str, list[str]] = {}
+    for name in photographs:
+        by_key.setdefault(_key(name), []).append(name)
+
+    def find(name: str) -> str:
+        alike = [name] if name in photographs else by_key.get(_key(name), [])
+        return alike[0] if len(alike) == 1 else name
+
+    return find
+
+
+def _key(name: str) -> str:
+    path = PurePosixPath(name.replace("\\", "/"))
+    return name if ".." in path.parts else re.sub(r"\.jpe?g$", "", path.name.lower())
+
+
+def _check_names(rated: pd.Series, there: pd.Series, photographs: Set[str], folder: Path) -> None:
+    if not there.any():
+        raise InputError(
+            f"{folder}: none of the {rated.nunique():,} rated images is among the "
+            f"{len(photographs):,} photographs: the table has names like '{rated.iloc[0]}', the "
+            f"archive like '{min(photographs)}'; they do not belong together, see data/README.md"
+        )
 
 
 def _criteria(raw: RawData) -> Criteria:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from fedper.errors import InputError
 from fedper.fetch.integrity import is_web_page
@@ -28,6 +28,17 @@ FORMATS = ("JPEG", "PNG", "GIF")
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 100_000_000
 """No photograph of a camera is larger; what claims to be is taken for an attack or an accident."""
+
+
+TURNS = dict(zip(range(2, 9), (
+    Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
+    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE,
+    Image.Transpose.ROTATE_90,
+), strict=True))  # fmt: skip
+"""By EXIF's orientation, how a picture is turned upright."""
+
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+"""Ways of packing that Python unpacks."""
 
 
 class BrokenPhoto(Exception):
@@ -46,9 +57,9 @@ class Photos:
 def open_photos(path: Path, folder: str) -> Iterator[Photos]:
     """Open the archive at ``path``, or, if it has been unpacked instead, ``folder`` beside it.
 
-    Of the archive only entries in a folder of that name count. Raises InputError if the archive
-    is broken or holds what no archive of photographs holds: names that lead out of it, links,
-    entries of absurd size.
+    Of the archive only entries below a folder of that name count. Raises InputError if the archive
+    is broken, cannot be unpacked here, or holds what no archive of photographs holds: names that
+    lead out of it, links, entries of absurd size.
     """
     if not path.is_file():
         if not (path.parent / folder).is_dir():
@@ -104,8 +115,10 @@ def decode_photo(encoded: bytes, size: int, resampling: Image.Resampling) -> NDA
                 raise BrokenPhoto(f"{image.width} x {image.height} pixels are too many")
             if image.mode.startswith(("I", "F")):
                 raise BrokenPhoto("more than 8 bits a pixel")
-            ImageOps.exif_transpose(image, in_place=True)
-            rgb = image if image.mode == "RGB" else image.convert("RGB")
+            turned = (
+                image.transpose(TURNS[turn]) if (turn := orientation(image)) in TURNS else image
+            )
+            rgb = turned if turned.mode == "RGB" else turned.convert("RGB")
             small = rgb.resize((size, size), resampling)
     except BrokenPhoto:
         raise
@@ -114,6 +127,17 @@ def decode_photo(encoded: bytes, size: int, resampling: Image.Resampling) -> NDA
     except Exception as error:  # Pillow has no common error for what can be wrong inside an image
         raise BrokenPhoto("does not decode") from error
     return np.asarray(small).transpose(2, 0, 1)
+
+
+def orientation(image: Image.Image) -> int:
+    """Read how EXIF says that a picture is turned: 1 (as it is) … 8; 1 if its block is broken.
+
+    Only this tag is read, and no block written again: one with another broken tag still decodes.
+    """
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # nor has Pillow a common error for what can be wrong in EXIF
+        return 1
 
 
 def _read(photos: Photos, name: str) -> bytes:
@@ -143,12 +167,19 @@ def _checked_entries(
             fault = "is a link"
         elif entry.file_size > MAX_BYTES:
             fault = f"claims {entry.file_size / 1e9:,.1f} GB"
+        elif entry.flag_bits & 1 or entry.compress_type not in PACKED:
+            how = "encrypted" if entry.flag_bits & 1 else f"packed by method {entry.compress_type}"
+            raise InputError(
+                f"{path}: entry '{entry.filename}' is {how}, which cannot be unpacked here; unpack the "
+                f"archive with another program, so that the folder {folder} lies beside it, and "
+                "move the archive away"
+            )
         if fault:
             raise InputError(
                 f"{path}: entry '{entry.filename}' {fault}, so this is not the authors' archive; "
                 "bring the file again, see data/README.md"
             )
-        if len(parts) >= 2 and parts[-2] == folder and not entry.is_dir():
+        if folder in parts[:-1] and "__MACOSX" not in parts and not entry.is_dir():
             entries[parts[-1]] = entry
     if not entries:
         raise InputError(

@@ -43,7 +43,7 @@ def read_ratings(path: Path, n_scores: int) -> tuple[pd.DataFrame, pd.DataFrame]
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not readable as a table ({error}); {AGAIN}") from error
     table = pd.DataFrame(rows, columns=["worker", "image", "score"])
-    return _without_doubles(table.astype({"score": int}))
+    return without_doubles(table.astype({"score": int}))
 
 
 def compare_with_known(ratings: pd.DataFrame, photographs: Set[str]) -> str:
@@ -78,7 +78,7 @@ def _check_row(row: list[str], n_scores: int, path: Path, line: int) -> list[str
     return values
 
 
-def _without_doubles(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def without_doubles(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     pair = ["worker", "image"]
     n_scores = table.groupby(pair)["score"].transform("nunique")
     again = table.duplicated(pair)
