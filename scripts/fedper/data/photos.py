@@ -170,9 +170,9 @@ def _checked_entries(
         elif entry.flag_bits & 1 or entry.compress_type not in PACKED:
             how = "encrypted" if entry.flag_bits & 1 else f"packed by method {entry.compress_type}"
             raise InputError(
-                f"{path}: entry '{entry.filename}' is {how}, which cannot be unpacked here; unpack the "
-                f"archive with another program, so that the folder {folder} lies beside it, and "
-                "move the archive away"
+                f"{path}: entry '{entry.filename}' is {how}, which cannot be unpacked here; unpack "
+                f"it with another program, so that the folder {folder} lies beside it, and move it "
+                "away"
             )
         if fault:
             raise InputError(

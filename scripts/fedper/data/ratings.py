@@ -79,6 +79,10 @@ def _check_row(row: list[str], n_scores: int, path: Path, line: int) -> list[str
 
 
 def without_doubles(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Drop a worker's second, equal rating of an image, and of two that differ both.
+
+    table: columns worker, image, score. Returns what is kept, and what is not, with a reason.
+    """
     pair = ["worker", "image"]
     n_scores = table.groupby(pair)["score"].transform("nunique")
     again = table.duplicated(pair)
