@@ -9,7 +9,7 @@ ACTIVATE = . $(VENV)/bin/activate
 # An environment that was copied or moved with its folder still calls the programs of the old one.
 $(shell test "$$(cat $(VENV)/.complete 2>/dev/null)" = "$(abspath $(VENV))" || rm -f $(VENV)/.complete)
 
-.PHONY: all data redraw test test-all lint bench bench-gpu adopt repro prune bring lock raw clean
+.PHONY: all data redraw test test-all fuzz lint bench bench-gpu adopt repro prune bring lock raw clean
 
 all: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --config scale=$(SCALE)
@@ -31,6 +31,12 @@ test: $(VENV)/.complete
 # Those too that train again and again under DVC, or are killed and go on.
 test-all: $(VENV)/.complete
 	$(ACTIVATE) && pytest -m "slow or not slow"
+
+# 2,000 spoiled files of every kind, and what becomes of them: make fuzz N=200 SEED=1
+N ?= 2000
+SEED ?= 0
+fuzz: $(VENV)/.complete
+	$(ACTIVATE) && python tests/fuzz.py --n $(N) --seed $(SEED)
 
 lint: $(VENV)/.complete
 	$(ACTIVATE) && ruff check . && ruff format --check . && snakefmt --check Snakefile workflow

@@ -4,10 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from canvas import must_hold_its_texts, texts_of
 from fedper.draw.specification import MARKERS, draw_specification
 from fedper.judge.multiverse import describe_readings, measure_readings
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 from readings_world import tiny, with_many_readings, write_runs
 
 NOTE = "CIFAR-10; scale test; models of width 1; 3 seeds"
@@ -38,47 +37,12 @@ def drawn(request, tmp_path_factory):
     return n, readings, figure
 
 
-def texts_of(figure) -> list[Text]:
-    """List every text that is drawn: no label of a tick outside its axis."""
-    hidden = set()
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            low, high = sorted(axis.get_view_interval())
-            for tick in axis.get_major_ticks():
-                if not low <= tick.get_loc() <= high:
-                    hidden |= {tick.label1, tick.label2}
-    return [
-        text for text in figure.findobj(Text)
-        if text.get_visible() and text.get_text() and text not in hidden
-    ]  # fmt: skip
-
-
-def box(text: Text) -> Bbox:
-    return text.get_window_extent()
-
-
-def test_no_text_leaves_the_canvas(drawn):
+def test_no_text_leaves_the_canvas_or_lies_over_another(drawn):
     _, _, figure = drawn
-    texts = texts_of(figure)
-    assert len(texts) > 10
-    width, height = figure.bbox.size
-    for text in texts:
-        one = box(text)
-        assert one.x0 >= 0, text
-        assert one.y0 >= 0, text
-        assert one.x1 <= width, text
-        assert one.y1 <= height, text
+    assert len(texts_of(figure)) > 10
+    must_hold_its_texts(figure)
     assert figure.get_size_inches()[0] == 7
     assert figure.get_size_inches()[1] < 9.8  # a page of the report, with a caption
-
-
-def test_no_text_lies_over_another(drawn):
-    _, _, figure = drawn
-    boxes = [(text, box(text)) for text in texts_of(figure)]
-    for number, (text, one) in enumerate(boxes):
-        for other_text, other in boxes[:number]:
-            overlap = Bbox.intersection(one, other)
-            assert overlap is None or min(overlap.width, overlap.height) < 1, (text, other_text)
 
 
 def test_readings_stand_in_the_order_of_the_first_effect(drawn):

@@ -99,10 +99,11 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
         arrays |= {f"{name}.images": split.images, f"{name}.labels": split.labels}
         if split.clients is not None:
             arrays[f"{name}.clients"] = split.clients
-    about = {"n_classes": dataset.n_classes, "provenance": dataset.provenance}
+    about = json.dumps({"n_classes": dataset.n_classes, "provenance": dataset.provenance})
     with atomic(path) as temporary:
         try:
-            save_file(arrays, temporary, metadata={"dataset": json.dumps(about)})
+            metadata = {"dataset": about, "sha256": _hash(arrays, about)}
+            save_file(arrays, temporary, metadata=metadata)
         except SafetensorError as error:
             n_bytes = sum(array.nbytes for array in arrays.values())
             raise InputError(
@@ -111,20 +112,35 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
 
 
 def load_dataset(path: Path) -> Dataset:
-    """Read what :func:`save_dataset` wrote; raise InputError if the file is not that."""
+    """Read what :func:`save_dataset` wrote; raise InputError if the file is not that.
+
+    Its hash is compared too: a pixel or label that a disk spoiled would be trained on.
+    """
     try:
         with safe_open(path, framework="numpy") as file:
-            about = json.loads(file.metadata()["dataset"])
+            metadata = file.metadata()
             array = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if _hash(array, metadata["dataset"]) != metadata["sha256"]:
+            raise ValueError("changed since it was prepared")
+        about = json.loads(metadata["dataset"])
         train, test = (
             Split(array[f"{n}.images"], array[f"{n}.labels"], array.get(f"{n}.clients"))
             for n in ("train", "test")
         )
         return Dataset(train=train, test=test, mean=array["mean"], sd=array["sd"], **about)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path}: not a prepared data set ({error}); delete it and prepare the data again"
+            f"{path}: not a prepared data set ({reason}); delete it and prepare the data again"
         ) from error
+
+
+def _hash(arrays: dict[str, NDArray], about: str) -> str:
+    digest = hashlib.sha256(about.encode())
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _canonical(split: Split) -> Split:

@@ -54,7 +54,7 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
         dots = "clients" if n_seeds == 1 else f"clients of {n_seeds} seeds"
         floor = f" Grey line: {FLOOR[7:]}" if has_floor(last) else ""
         words = f"Dots: {dots}, last round; line: their mean; n: test samples.{floor} {note}."
-        write_note(figure, words, 150)
+        write_note(figure, words)
     return figure
 
 
@@ -82,7 +82,7 @@ def draw_communication(rounds: pd.DataFrame, note: str) -> Figure:
         figure = draw_grid(rounds, draw)
         floor = f" {FLOOR}" if has_floor(rounds) else ""
         words = f"Mean over clients and seeds; all clients' traffic together.{floor} {note}."
-        write_note(figure, words, 150)
+        write_note(figure, words)
     return figure
 
 

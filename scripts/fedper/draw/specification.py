@@ -62,7 +62,7 @@ def draw_specification(readings: pd.DataFrame, note: str) -> Figure:
             for x in (names.index(name) for name in reference):
                 ax.axvspan(x - 0.4, x + 0.4, color=_red(), alpha=0.13, lw=0, zorder=0.6)
         matrix.set_xlim(-0.6, max(len(names), FEWEST_COLUMNS) - 0.4)
-        write_note(figure, note, NOTE_LENGTH)
+        write_note(figure, note)
     return figure
 
 

@@ -16,6 +16,9 @@ COLUMN_WIDTH = 3.5
 TEXT_WIDTH = 7.0
 """Width of a page's text, for figures across both columns."""
 
+LETTERS_PER_INCH = 20.5
+"""Of a note, so many that no line of ordinary words leaves the figure; a test measures it."""
+
 STYLE = {
     "font.size": 7.5,
     "axes.titlesize": 8,
@@ -31,8 +34,9 @@ STYLE = {
 }
 
 
-def write_note(figure: Figure, note: str, width: int = 72) -> None:
-    """Write below the figure what it shows, in lines of at most ``width`` characters."""
+def write_note(figure: Figure, note: str) -> None:
+    """Write below the figure what it shows, in lines as long as the figure is wide."""
+    width = int(LETTERS_PER_INCH * figure.get_figwidth())
     figure.supxlabel(textwrap.fill(note, width), fontsize=6.5, color="0.35", x=0.02, ha="left")
 
 

@@ -38,9 +38,7 @@ def draw_tests(curves: pd.DataFrame, note: str) -> Figure:
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
         reference = ", ".join(curves.loc[curves["reference"], "test"].unique())
         floor = f" {FLOOR}" if has_floor(curves) else ""
-        write_note(
-            figure, f"Mean over clients and seeds; {note}. Reference: {reference}.{floor}", 150
-        )
+        write_note(figure, f"Mean over clients and seeds; {note}. Reference: {reference}.{floor}")
     return figure
 
 

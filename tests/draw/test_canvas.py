@@ -1,0 +1,64 @@
+"""Every figure at its smallest, one panel with much to say below it, and at the paper's scale."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from canvas import must_hold_its_texts, texts_of
+from conftest import REPOSITORY
+from fedper.draw.figures import DRAWERS, OF_EVERY_TEST
+from fedper.judge.faults import describe_faults
+from fedper.judge.histories import describe_run
+from fedper.plan.config import read_config
+from fedper.plan.experiments import describe_figure, figure_runs
+from fedper.plan.yaml_files import read_yaml
+
+CONFIG = read_config(REPOSITORY / "config/paper.yaml")
+FIGURES = read_yaml(REPOSITORY / "paper/figures.yaml")
+ASKED = [name for name in FIGURES if name in CONFIG["figures"]]
+
+
+def histories(runs, every_test: bool) -> pd.DataFrame:
+    """Make up what the runs' histories say, as ``read_clients`` or ``read_tests`` gives them."""
+    frames = []
+    for number, run in enumerate(runs):
+        generator = np.random.default_rng(number)
+        for test in run.tests if every_test else run.tests[:1]:
+            rounds = np.repeat([1, 50, 100], run.n_clients)
+            accuracy = generator.uniform(0.2, 0.95, len(rounds))
+            columns = describe_run(run) | {
+                "round": rounds, "client": np.tile(np.arange(run.n_clients), 3), "test": test.name,
+                "reference": test == run.tests[0], "samples": 450, "correct": 450 * accuracy,
+                "test_loss": 1.0, "train_loss": 1.0, "bytes_up": 1e6, "bytes_down": 1e6,
+                "accuracy": accuracy, "balanced_accuracy": accuracy, "floor": 0.4, "fault": "",
+            }  # fmt: skip
+            frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
+
+
+def draw(name: str, runs: list, lost: int):
+    """Draw a figure of made-up histories, of which the first ``lost`` runs have diverged."""
+    clients = histories(runs, FIGURES[name]["draw"] in OF_EVERY_TEST)
+    diverged = clients["seed"] < lost
+    clients.loc[diverged & (clients["round"] > 1), "fault"] = "diverged"
+    clients.loc[clients["fault"] != "", ["accuracy", "balanced_accuracy"]] = np.nan
+    sum_up, draw_summed = DRAWERS[FIGURES[name]["draw"]]
+    note = describe_figure(CONFIG, name)
+    if words := describe_faults(clients):
+        note += f"; {words}"
+    return draw_summed(sum_up(clients), note)
+
+
+@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("size", ["smallest", "largest"])
+def test_a_figure_holds_its_texts(name, size):
+    runs = list(figure_runs(CONFIG, name))
+    one = runs[0]
+    if size == "smallest":
+        alike = (one.dataset, one.model, one.classes_per_client)
+        runs = [r for r in runs if (r.dataset, r.model, r.classes_per_client) == alike]
+    figure = draw(name, runs, lost=1 if size == "smallest" else 0)
+    texts = texts_of(figure)
+    assert len(texts) > 5
+    assert figure.get_supxlabel().strip()
+    # labels of dots may lie over each other where clients are as good
+    must_hold_its_texts(figure, may_overlap=FIGURES[name]["draw"] == "clients")
