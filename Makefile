@@ -9,7 +9,7 @@ ACTIVATE = . $(VENV)/bin/activate
 # An environment that was copied or moved with its folder still calls the programs of the old one.
 $(shell test "$$(cat $(VENV)/.complete 2>/dev/null)" = "$(abspath $(VENV))" || rm -f $(VENV)/.complete)
 
-.PHONY: all data redraw test test-all fuzz lint bench bench-gpu adopt repro prune bring lock raw clean
+.PHONY: all data redraw test test-all test-processors test-another fuzz lint bench bench-gpu adopt repro prune bring lock raw clean
 
 all: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --config scale=$(SCALE)
@@ -31,6 +31,18 @@ test: $(VENV)/.complete
 # Those too that train again and again under DVC, or are killed and go on.
 test-all: $(VENV)/.complete
 	$(ACTIVATE) && pytest -m "slow or not slow"
+
+# The numerical tests as on other processors (PyTorch's and oneDNN's instruction sets), with other
+# numbers of threads, and of other made-up data; `make test-another` is a quick part of one of them.
+OTHERS = FEDPER_TEST_SEED=1 FEDPER_TEST_THREADS=3 ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
+	ONEDNN_MAX_CPU_ISA=SSE41 ONEDNN_MAX_CPU_ISA=AVX2 ONEDNN_MAX_CPU_ISA=AVX512_CORE
+test-processors: $(VENV)/.complete
+	$(ACTIVATE) && for other in $(OTHERS); do echo "as with $$other"; \
+		env $$other pytest -m "slow or not slow" tests/algorithm tests/train || exit 1; done
+
+ANOTHER = FEDPER_TEST_SEED=2 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41
+test-another: $(VENV)/.complete
+	$(ACTIVATE) && env $(ANOTHER) pytest tests/algorithm -k "plain or bit or independent"
 
 # 2,000 spoiled files of every kind, and what becomes of them: make fuzz N=200 SEED=1
 N ?= 2000

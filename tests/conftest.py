@@ -1,6 +1,7 @@
 """Small worlds for tests: runs, samples, clients and data sets of a few random images."""
 
 import json
+import os
 import runpy
 import sys
 from collections.abc import Callable
@@ -27,6 +28,9 @@ from torch import nn
 pytest_plugins = ["dvc_world"]
 
 REPOSITORY = Path(__file__).parent.parent
+
+SHIFT = int(os.environ.get("FEDPER_TEST_SEED", "0"))
+"""Added to the seeds of made-up data: no test may rest on these numbers alone."""
 
 RUN = Run(
     dataset="cifar10",
@@ -111,7 +115,7 @@ def prepare_files(folder: Path, out: Path, settings: dict) -> tuple[int, str]:
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(os.environ.get("FEDPER_TEST_THREADS", "1")))
 
 
 @pytest.fixture
@@ -130,7 +134,7 @@ def make_run() -> Callable[..., Run]:
 
 def random_samples(n: int, seed: int, size: int = 16) -> Samples:
     """Draw n random images with labels 0 … 9."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed + SHIFT)
     images = torch.randint(0, 256, (n, 3, size, size), dtype=torch.uint8, generator=generator)
     split = DeviceSplit(
         images=images,
@@ -194,7 +198,7 @@ def rows_seen(monkeypatch) -> list[int]:
 @pytest.fixture
 def small_dataset() -> Dataset:
     """Ten classes of random 8 x 8 images: 25 for training and 20 for testing of each."""
-    generator = np.random.default_rng(3)
+    generator = np.random.default_rng(3 + SHIFT)
 
     def split(n_per_class: int) -> Split:
         labels = np.repeat(np.arange(10), n_per_class)

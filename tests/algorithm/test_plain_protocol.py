@@ -14,7 +14,7 @@ import plain_networks
 import plain_protocol as plain
 import pytest
 import torch
-from conftest import RUN
+from conftest import RUN, SHIFT
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.data.dataset import Dataset, Split
 from fedper.data.partition import ClientSamples, Partition
@@ -57,7 +57,7 @@ SMALLEST_MARGIN = 1e-6
 
 def make_world(kind):
     """Draw all clients' images: uint8, each class around a pattern, so that there is to learn."""
-    generator = np.random.default_rng(SEED)
+    generator = np.random.default_rng(SEED + SHIFT)
     parts = N_TRAIN + N_TEST
     patterns = generator.integers(0, 256, (N_CLASSES[kind], 3, SIZE, SIZE))
     labels = generator.integers(0, N_CLASSES[kind], sum(parts))
