@@ -1,6 +1,8 @@
-"""requirements.lock, environment.yml and pyproject.toml say the same."""
+"""The environment: pinned in one way, and where it belongs; what git and make do around it."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -76,3 +78,44 @@ def test_training_loads_only_what_it_needs():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("knows", "is_made"), [("", True), ("elsewhere/.venv", True), (None, False)]
+)
+def test_an_environment_that_belongs_elsewhere_is_made_anew(tmp_path, knows, is_made):
+    """A folder that was copied or moved with its .venv; None: it says this folder."""
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    (tmp_path / ".venv").mkdir()
+    here = str(tmp_path / ".venv")
+    (tmp_path / ".venv/.complete").write_text((here if knows is None else knows) + "\n")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "-n", "test"], cwd=tmp_path, env=clean, capture_output=True, text=True, check=True
+    )
+    assert ("-m venv --clear .venv" in done.stdout) == is_made
+
+
+def test_git_changes_no_byte_on_any_machine():
+    """With core.autocrlf, results that are hashed would come out with other line ends."""
+    files = ["README.md", "results/former/claims.json", "config/quick.yaml", "Snakefile"]
+    command = ["git", "check-attr", "text", "--", *files]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert [line.split(": ")[-1] for line in done.stdout.splitlines()] == ["unset"] * len(files)
+
+
+@pytest.mark.parametrize("folder", ["~/data", "~"])
+def test_a_home_folder_is_found_where_the_shell_left_it_to_make(tmp_path, folder):
+    (tmp_path / "data/cifar10").mkdir(parents=True)
+    (tmp_path / "cifar10").mkdir()
+    work = tmp_path / "work"
+    work.mkdir()
+    shutil.copy(REPOSITORY / "Makefile", work)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "raw", f"FROM={folder}"], cwd=work, env=clean | {"HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (work / "data/raw/cifar10").is_dir()
