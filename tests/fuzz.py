@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).parent / "data"))
 from test_data import random_images, write_parquet
 from test_flickr_aes import SETTINGS, jpeg, write_world
 
-RUN = change(SMALL, n_clients=2, rounds=2)
+RUN = change(SMALL, n_clients=2, classes_per_client=5, rounds=2)
 WORKER = SETTINGS | {"n_clients": 1}
 CPU = torch.device("cpu")
 

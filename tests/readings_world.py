@@ -56,4 +56,4 @@ def write_run(folder: Path, run: Run, correct: Callable[[str], list[int]]) -> No
     ]
     pd.DataFrame(rows).to_csv(folder / "history.csv", index=False)
     (folder / "timing.csv").write_text("round,training_s,evaluation_s\n")
-    (folder / "run.json").write_text(json.dumps({"run": asdict(run)}))
+    (folder / "run.json").write_text(json.dumps({"name": run.name, "run": asdict(run)}))

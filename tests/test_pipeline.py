@@ -65,7 +65,7 @@ def call(folder: Path, *command: object) -> subprocess.CompletedProcess:
     Without the virtual environment in PATH; as a notebook sets matplotlib's backend, and with a
     matplotlibrc; a blank in the folder of temporary files; certificates that are gone; ASCII.
     """
-    theirs = folder / "a blank"
+    theirs = folder.parent / f"{folder.name} with a blank"
     theirs.mkdir(exist_ok=True)
     (theirs / "matplotlibrc").write_text("text.usetex: True\nsavefig.bbox: tight\nfont.size: 20\n")
     paths = [path for path in os.environ["PATH"].split(os.pathsep) if Path(path) != BIN]

@@ -190,11 +190,10 @@ def test_a_wrong_size_is_refused(fetch, tmp_path):
     assert_fails(fetch, tmp_path, whole(BODY[:-1]), match=match)
 
 
-@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_certificates_that_are_gone_are_said_at_once(tmp_path, monkeypatch, variable):
-    monkeypatch.setenv(variable, str(tmp_path / "gone.pem"))
+def test_certificates_that_are_gone_are_said_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
     remote = Remote("https://localhost:1/file.bin", len(BODY), SHA256)
-    with pytest.raises(InputError, match=r"gone.pem; see REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE"):
+    with pytest.raises(InputError, match=r"gone.pem; see REQUESTS_CA_BUNDLE"):
         download(remote, tmp_path / "target/file.bin", tmp_path / "part", HASTE, HINT)
 
 

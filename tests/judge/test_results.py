@@ -22,7 +22,7 @@ from fedper.judge.summary import (
     last_round,
     mean_over_clients,
 )
-from fedper.run import Phase
+from fedper.run import Phase, fingerprint
 from PIL import Image
 
 
@@ -224,6 +224,7 @@ def test_an_unfinished_run_is_refused_by_name(tmp_path):
 def rewrite_settings(folder, edit):
     about = json.loads((folder / "run.json").read_text())
     edit(about["run"])
+    about["name"] = f"renamed-{fingerprint(about['run'])}"
     (folder / "run.json").write_text(json.dumps(about))
 
 

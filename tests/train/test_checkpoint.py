@@ -25,7 +25,7 @@ from safetensors import safe_open
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import kill_and_resume
 
-RUN = change(SMALL, rounds=4, n_clients=2)
+RUN = change(SMALL, rounds=4, n_clients=2, classes_per_client=5, learning_rate=0.005)
 CPU = torch.device("cpu")
 
 
@@ -41,7 +41,7 @@ def play(small_dataset, tmp_path):
             if stop_at in line:
                 raise KeyboardInterrupt
 
-        partition = draw_partition(small_dataset, SMALL.samples, RUN.n_clients, 4, seed)
+        partition = draw_partition(small_dataset, SMALL.samples, RUN.n_clients, 5, seed)
         data = data or small_dataset
         try:
             if folder:

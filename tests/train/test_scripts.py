@@ -93,9 +93,9 @@ def test_too_many_personal_layers_are_refused(inputs):
 
 
 def test_a_client_with_one_sample_is_refused(inputs):
-    partition = json.loads((inputs / "partition0.json").read_text())
-    partition["clients"][2]["train"] = [0]
-    (inputs / "partition0.json").write_text(json.dumps(partition))
+    partition = read_partition(inputs / "partition0.json")
+    partition.clients[2].train[1:] = []
+    write_partition(partition, inputs / "partition0.json")
     assert_one_clear_line(
         train(inputs, SMALL, "out"), "a client has 1 training or test samples, fewer than the 2"
     )

@@ -69,7 +69,8 @@ def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:
             f"({names[0]} is {reasons[names[0]]}); bring the file again, see data/README.md"
         )
     is_broken = chosen["image"].isin(reasons.keys())
-    broken = chosen[is_broken].assign(reason=chosen["image"].map(reasons))
+    broken = chosen[is_broken]
+    broken = broken.assign(reason=broken["image"].map(reasons))
     chosen = chosen[~is_broken]
     _check_still_eligible(chosen, drawn, criteria, raw.folder)
     excluded = pd.concat([doubled, more, absent, broken])[["worker", "image", "reason"]]

@@ -16,7 +16,7 @@ COLUMN_WIDTH = 3.5
 TEXT_WIDTH = 7.0
 """Width of a page's text, for figures across both columns."""
 
-LETTERS_PER_INCH = 20.5
+LETTERS_PER_INCH = 19
 """Of a note, so many that no line of ordinary words leaves the figure; a test measures it."""
 
 STYLE = {

@@ -99,7 +99,7 @@ def _transfer_patiently(url: str, whole: Path, patience: Patience, hint: str) ->
             raise
         except OSError as error:
             if error.errno is None:  # of requests itself: certificates that are not there
-                raise InputError(f"{error}; see REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE") from error
+                raise InputError(f"{error}; see REQUESTS_CA_BUNDLE") from error
             raise OSError(error.errno, error.strerror, str(whole)) from error
         except (DownloadError, KeyError, ValueError) as error:  # or headers that make no sense
             if before and bytes_so_far() == before:  # the server does not go on from there

@@ -109,10 +109,8 @@ def _add_paper(crate: ROCrate, record: dict) -> ContextEntity:
 
 def _add_code(crate: ROCrate, facts: dict, version: dict) -> ContextEntity:
     code = _add(crate, "#code", **CODE, version=version["software"])
-    if version["commit"]:
-        code["identifier"] = _property(crate, "#commit", "git commit", version["commit"])
-    else:
-        code["description"] = f"commit unknown: {version['why']}"
+    commit = version["commit"] or f"unknown: {version['why']}"
+    code["identifier"] = _property(crate, "#commit", "git commit", commit)
     code["additionalProperty"] = [
         _property(
             crate,
