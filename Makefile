@@ -6,10 +6,16 @@ SCALE ?= quick
 CORES ?= all
 ACTIVATE = . $(VENV)/bin/activate
 
-# An environment that was copied or moved with its folder still calls the programs of the old one.
-$(shell test "$$(cat $(VENV)/.complete 2>/dev/null)" = "$(abspath $(VENV))" || rm -f $(VENV)/.complete)
+# An environment that was copied or moved with its folder still calls the programs of the old one, so
+# each says where it is, and is made anew elsewhere.
+MOVED := $(shell for venv in $(VENV) .venv-flower; do \
+	test "$$(cat $$venv/.complete 2>/dev/null)" = "$$(cd $$venv 2>/dev/null && pwd -P)" \
+	|| echo $$venv/.complete; done)
 
-.PHONY: all data redraw test test-all test-processors test-another fuzz lint bench bench-gpu adopt repro prune bring lock raw clean
+# Whatever the locale says, Python reads and writes UTF-8.
+export PYTHONUTF8 = 1
+
+.PHONY: all data redraw test test-all test-processors test-another fuzz lint bench bench-gpu adopt repro prune bring lock raw clean $(MOVED)
 
 all: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --config scale=$(SCALE)
@@ -116,13 +122,18 @@ lock: $(VENV)/.complete
 clean:
 	rm -rf $(VENV) .venv-flower
 
+# Of one that was moved nothing is kept; what is no environment is nobody's to remove.
+MAKE_VENV = $(if $(filter $@,$(MOVED)),test -f $(@D)/pyvenv.cfg || { echo "error: $(@D): no virtual \
+environment; move it away or name another VENV" >&2; exit 1; }; rm -rf $(@D);) $(PYTHON) -m venv $(@D)
+SAY_WHERE = cd $(@D) && pwd -P > .complete
+
 .venv-flower/.complete: pyproject.toml
-	$(PYTHON) -m venv .venv-flower
+	@$(MAKE_VENV)
 	.venv-flower/bin/pip install --quiet --editable '.[benchmark]'
-	touch $@
+	@$(SAY_WHERE)
 
 $(VENV)/.complete: requirements.lock pyproject.toml
-	$(PYTHON) -m venv --clear $(VENV)
+	@$(MAKE_VENV)
 	$(ACTIVATE) && pip install --quiet --requirement requirements.lock
 	$(ACTIVATE) && pip install --quiet --no-deps --editable .
-	echo "$(abspath $(VENV))" > $@
+	@$(SAY_WHERE)

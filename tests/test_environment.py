@@ -80,21 +80,74 @@ def test_training_loads_only_what_it_needs():
     assert done.stdout.split() == []
 
 
-@pytest.mark.parametrize(
-    ("knows", "is_made"), [("", True), ("elsewhere/.venv", True), (None, False)]
-)
-def test_an_environment_that_belongs_elsewhere_is_made_anew(tmp_path, knows, is_made):
-    """A folder that was copied or moved with its .venv; None: it says this folder."""
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
-        shutil.copy(REPOSITORY / name, tmp_path)
-    (tmp_path / ".venv").mkdir()
-    here = str(tmp_path / ".venv")
-    (tmp_path / ".venv/.complete").write_text((here if knows is None else knows) + "\n")
+FAKE_PYTHON = """#!/bin/sh
+mkdir -p $3/bin && touch $3/pyvenv.cfg $3/bin/activate
+printf '#!/bin/sh\\necho made here >> made\\n' | tee $3/bin/pip > $3/bin/pytest
+chmod +x $3/bin/*
+"""
+"""Makes environments whose pip and pytest only say so."""
+
+
+def make(folder, *arguments):
+    """Call make as outside of these tests, with a Python that makes no environment in earnest."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
-    done = subprocess.run(
-        ["make", "-n", "test"], cwd=tmp_path, env=clean, capture_output=True, text=True, check=True
-    )
-    assert ("-m venv --clear .venv" in done.stdout) == is_made
+    (folder / "python").write_text(FAKE_PYTHON)
+    (folder / "python").chmod(0o755)
+    activate = f'ACTIVATE=PATH="{folder}/.venv/bin:$$PATH"'
+    return subprocess.run(
+        ["make", f"PYTHON={folder}/python", activate, *arguments],
+        cwd=folder, env=clean, capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def with_environment(tmp_path):
+    folder = tmp_path / "here"
+    folder.mkdir()
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, folder)
+    done = make(folder, "test")
+    assert done.returncode == 0, done.stderr
+    (folder / ".venv/old").touch()
+    (folder / "made").unlink()
+    return folder
+
+
+def test_an_environment_is_made_once(with_environment):
+    assert make(with_environment, "test").returncode == 0
+    assert (with_environment / "made").read_text() == "made here\n"  # by pytest
+    assert (with_environment / ".venv/old").exists()
+
+
+@pytest.mark.parametrize("how", [shutil.copytree, shutil.move])
+def test_an_environment_that_was_copied_or_moved_is_made_anew(with_environment, how):
+    other = with_environment.with_name("there")
+    how(with_environment, other)
+    done = make(other, "test")
+    assert done.returncode == 0, done.stderr
+    assert not (other / ".venv/old").exists()
+    assert (other / ".venv/.complete").read_text() == f"{other}/.venv\n"
+    if how is shutil.copytree:
+        assert (with_environment / ".venv/old").exists()
+
+
+def test_an_environment_that_is_linked_to_is_left_alone(with_environment):
+    other = with_environment.with_name("there")
+    shutil.copytree(with_environment, other, ignore=shutil.ignore_patterns(".venv"))
+    (other / ".venv").symlink_to(with_environment / ".venv")
+    (other / ".venv/.complete").touch()
+    assert make(other, "test").returncode == 0
+    assert (with_environment / ".venv/old").exists()
+
+
+def test_a_folder_that_is_no_environment_is_not_removed(with_environment):
+    theirs = with_environment / "theirs"
+    theirs.mkdir()
+    (theirs / "thesis.tex").touch()
+    done = make(with_environment, "test", "VENV=theirs")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: theirs: no virtual environment; move it away or name")
+    assert (theirs / "thesis.tex").exists()
 
 
 def test_git_changes_no_byte_on_any_machine():
