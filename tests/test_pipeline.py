@@ -74,7 +74,8 @@ def call(folder: Path, *command: object) -> subprocess.CompletedProcess:
         env={
             **os.environ, "PATH": os.pathsep.join(paths), "TMPDIR": str(theirs),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": str(theirs),
-            "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "REQUESTS_CA_BUNDLE": str(theirs / "gone"),
+            "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0",
+            "REQUESTS_CA_BUNDLE": str(theirs / "gone"),
         },
     )  # fmt: skip
 
@@ -98,8 +99,9 @@ def may_be_alone() -> bool:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """A folder in which the tiny pipeline has run."""
+    """A folder in which the tiny pipeline has run, though its code is dated tomorrow."""
     folder = copy_repository(tmp_path_factory.mktemp("pipeline"))
+    date_tomorrow(folder)
     result = snakemake(folder, before=ALONE if may_be_alone() else ())
     assert result.returncode == 0, result.stdout + result.stderr
     return folder
@@ -160,17 +162,59 @@ def test_a_touch_or_a_comment_reruns_no_training(finished):
     assert "train" not in planned(snakemake(finished, "--dry-run"))
 
 
-def test_a_script_of_tomorrow_reruns_nothing(finished):
+def date_tomorrow(folder: Path) -> None:
     """As after a copy from a machine whose clock goes otherwise."""
-    scripts = [*finished.glob("scripts/*.py"), *finished.glob("scripts/fedper/**/*.py")]
-    before = {path: path.stat().st_mtime for path in scripts}
+    for path in (*folder.glob("scripts/**/*.py"), *folder.glob("paper/*")):
+        os.utime(path, (time.time() + 86400,) * 2)
+
+
+def test_code_and_data_of_tomorrow_rerun_nothing_and_spoil_no_training(finished):
+    date_tomorrow(finished)
+    for path in (finished / "data/prepared/tiny").iterdir():
+        os.utime(path, (time.time() + 86400,) * 2)
+    assert planned(snakemake(finished, "--dry-run")) == {}
+    history = next(finished.glob("results/tiny/runs/*lg_fedavg*/history.csv"))
+    before = history.read_bytes()
+    history.unlink()
+    target = str(history.relative_to(finished))
+    assert snakemake(finished, "--", target).returncode == 0
+    assert history.read_bytes() == before
+
+
+def test_a_training_that_fails_leaves_the_earlier_one(finished):
+    """It is not finished, so the next call trains it again."""
+    history = next(finished.glob("results/tiny/runs/*lg_fedavg*/history.csv"))
+    target, before = str(history.relative_to(finished)), history.read_bytes()
+    script = finished / "scripts/train.py"
+    words = script.read_text()
+    script.write_text(words + "raise SystemExit('no luck')\n")
     try:
-        for path in scripts:
-            os.utime(path, (time.time() + 86400,) * 2)
-        assert planned(snakemake(finished, "--dry-run")) == {}
+        result = snakemake(finished, "--", target)
     finally:
-        for path, moment in before.items():
-            os.utime(path, (moment, moment))
+        script.write_text(words)
+    assert result.returncode == 1
+    assert history.read_bytes() == before
+    assert planned(snakemake(finished, "--dry-run", "--", target)) == {"train": 1}
+    assert snakemake(finished, "--", target).returncode == 0
+
+
+def test_blanks_in_paths_and_letters_that_the_locale_has_not(tmp_path):
+    """As a locale of GBK or ISO-8859-1; only a table, for a moment's sake."""
+    folder = tmp_path / "a repository"
+    folder.mkdir()
+    copy_repository(folder)
+    title = "Größe π, stand-in"
+    config = changed()
+    config["datasets"]["cifar10"]["title"] = title
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "to work in").mkdir()
+    table = "results/tiny/tables/table3.md"
+    result = call(
+        tmp_path, BIN / "snakemake", "--snakefile", folder / "Snakefile", "--cores", 1,
+        "--directory", tmp_path / "to work in", "--configfile", folder / "tiny.yaml", "--", table,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert title in (tmp_path / "to work in" / table).read_text(encoding="utf-8")
 
 
 def test_a_scale_is_chosen_beside_targets(finished):

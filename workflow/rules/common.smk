@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 REPOSITORY = Path(str(workflow.current_basedir)).parents[1]
@@ -12,8 +13,14 @@ ENVIRONMENT = REPOSITORY / "environment.yml"
 # The package beside this workflow, whether or not one is installed: the scripts use it too.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 # Jobs call this Python, also where Snakemake is called by its path, and write UTF-8 everywhere.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
 os.environ["PYTHONUTF8"] = "1"
+# Snakemake itself hands titles on to them, which another encoding has no letters for.
+called_as = Path(sys.argv[0]).name
+if sys.getfilesystemencoding() != "utf-8" and called_as in ("snakemake", "__main__.py"):
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 from fedper.plan.config import read_config
 from fedper.plan.draws import all_draws, draws_of_runs, draws_to_show, prepared
 from fedper.plan.experiments import (
@@ -107,6 +114,22 @@ DRAWS = all_draws(config)
 DRAW_OF = draws_of_runs(config)
 PREPARED_OF = {draw.data.name: draw.data for draw in DRAWS.values()}
 RECEIPT_OF = {data.receipt: data for data in PREPARED_OF.values()}
+
+
+# Snakemake takes what it has just made for spoiled, and removes it, where an input is of tomorrow:
+# copied, or written under another clock.
+now = time.time()
+for path in (
+    *SCRIPTS.glob("*.py"),
+    *PAPER.glob("*"),
+    *Path(PREPARED).glob("*"),
+    *Path(RESULTS).rglob("*"),
+):
+    try:
+        if path.exists() and path.stat().st_mtime > now:
+            os.utime(path, (now, now))
+    except OSError as error:
+        sys.exit(f"error: {path}: dated in the future ({error.strerror}); touch it")
 
 
 wildcard_constraints:

@@ -18,7 +18,7 @@ rule fetch:
         raw=RAW,
         files_at_hand=lambda w: files_at_hand(RECEIPT_OF[w.receipt].dataset),
     shell:
-        "python {input.script} --dataset {params.dataset} --sources {params.sources:q}"
+        "python {input.script:q} --dataset {params.dataset} --sources {params.sources:q}"
         " --stand-in {params.stand_in:q} --raw {params.raw} --out {output} 2>&1 | tee {log}"
 
 
@@ -47,7 +47,7 @@ rule prepare:
             else f"--seed {PREPARED_OF[w.prepared].seed}"
         ),
     shell:
-        "python {input.script} --receipt {input.receipt} --settings {params.settings:q}"
+        "python {input.script:q} --receipt {input.receipt} --settings {params.settings:q}"
         " {params.seed} --threads {threads} --out {output.data} --about {output.about}"
         " --provenance {output.provenance} --excluded {output.excluded} 2>&1 | tee {log}"
 
@@ -74,6 +74,6 @@ rule partition:
         ),
         seed=lambda w: DRAWS[w.partition].seed,
     shell:
-        "python {input.script} --data {input.data} --settings {params.settings:q}"
+        "python {input.script:q} --data {input.data} --settings {params.settings:q}"
         " --n-clients {params.n_clients} {params.k} --seed {params.seed}"
         " --out {output} 2>&1 | tee {log}"

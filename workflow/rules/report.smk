@@ -28,8 +28,8 @@ rule report_pdf:
         results=lambda w, output: Path(output[0]).parent,
         config=json.dumps(config),
     shell:
-        "python {input.script} --source {input.source} --config {params.config:q}"
-        " --figures {input.figures} --captions {input.captions} --results {params.results}"
+        "python {input.script:q} --source {input.source:q} --config {params.config:q}"
+        " --figures {input.figures:q} --captions {input.captions:q} --results {params.results}"
         " --out {output} 2>&1 | tee {log}"
 
 
@@ -49,8 +49,8 @@ rule replication:
         code=digest_of(SCRIPTS / "write_crate.py"),
         results=lambda w, output: Path(output[0]).parent,
     shell:
-        "python {input.script} --folder {params.results} --files {input.files} {input.report}"
-        " --paper {input.paper} --out {output} 2>&1 | tee {log}"
+        "python {input.script:q} --folder {params.results} --files {input.files} {input.report}"
+        " --paper {input.paper:q} --out {output} 2>&1 | tee {log}"
 
 
 # Snakemake's own report, made by a second Snakemake that reads what the first has done so far.
@@ -72,6 +72,6 @@ rule report_html:
     shell:
         "folder=$(mktemp -d {params.folder}) && trap 'rm -r $folder' EXIT"
         " && printf %s {params.config:q} > $folder/{params.file}"
-        " && snakemake --report $folder/report.html --nolock --snakefile {params.snakefile}"
+        " && snakemake --report $folder/report.html --nolock --snakefile {params.snakefile:q}"
         " --configfile $folder/{params.file} -- {params.target} > {log} 2>&1"
         " && mv $folder/report.html {output}"

@@ -27,7 +27,7 @@ rule figure:
         caption=lambda w: FIGURE_OF[w.figure]["caption"],
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
-        "python {input.script} {params.draw} --runs {params.runs} --missing {params.missing:q}"
+        "python {input.script:q} {params.draw} --runs {params.runs} --missing {params.missing:q}"
         " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
@@ -56,7 +56,7 @@ rule figure_multiverse:
         caption=CAPTIONS["multiverse"],
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
-        "python {input.script} --config {params.config:q} --runs {params.runs}"
+        "python {input.script:q} --config {params.config:q} --runs {params.runs}"
         " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
@@ -84,7 +84,7 @@ rule figure_partition:
         caption=lambda w: CAPTIONS[f"partition-{DATASETS[w.dataset].clients}"],
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
-        "python {input.script} --data {input.data} --partitions {input.partitions}"
+        "python {input.script:q} --data {input.data} --partitions {input.partitions}"
         " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
@@ -118,8 +118,8 @@ rule table:
         caption=lambda w: CAPTIONS[f"table{w.n}"],
         stem=lambda w, output: Path(output.csv).with_suffix(""),
     shell:
-        "python {input.script} {wildcards.n} --runs {params.runs} --missing {params.missing:q}"
-        " --note {params.note:q} --known {input.known} --out {params.stem} 2>&1 | tee {log}"
+        "python {input.script:q} {wildcards.n} --runs {params.runs} --missing {params.missing:q}"
+        " --note {params.note:q} --known {input.known:q} --out {params.stem} 2>&1 | tee {log}"
 
 
 rule table_of_settings:
@@ -149,8 +149,8 @@ rule table_of_settings:
         caption=CAPTIONS["table3"],
         stem=lambda w, output: Path(output.csv).with_suffix(""),
     shell:
-        "python {input.script} --config {params.config:q} --reference {input.reference}"
-        " --figures {input.figures} --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+        "python {input.script:q} --config {params.config:q} --reference {input.reference:q}"
+        " --figures {input.figures:q} --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
 rule claims:
@@ -178,7 +178,7 @@ rule claims:
         caption=CAPTIONS["claims"],
         stem=lambda w, output: Path(output.json).with_suffix(""),
     shell:
-        "python {input.script} --runs {params.runs} --missing {params.missing:q}"
+        "python {input.script:q} --runs {params.runs} --missing {params.missing:q}"
         " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
@@ -201,5 +201,5 @@ rule facts:
         scale=config["scale"],
         stem=lambda w, output: Path(output.facts).with_suffix(""),
     shell:
-        "python {input.script} --runs {params.runs} --missing {params.missing:q}"
+        "python {input.script:q} --runs {params.runs} --missing {params.missing:q}"
         " --note {params.note:q} --scale {params.scale} --out {params.stem} 2>&1 | tee {log}"

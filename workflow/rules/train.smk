@@ -8,9 +8,10 @@ rule train:
         about=lambda w: file_of(DRAW_OF[w.run].data, "json"),
         partition=lambda w: partition_file(DRAW_OF[w.run]),
     output:
-        history=f"{RESULTS}/runs/{{run}}/history.csv",
-        timing=f"{RESULTS}/runs/{{run}}/timing.csv",
-        about=f"{RESULTS}/runs/{{run}}/run.json",
+        # what is finished stays until its successor is there
+        history=update(f"{RESULTS}/runs/{{run}}/history.csv"),
+        timing=update(f"{RESULTS}/runs/{{run}}/timing.csv"),
+        about=update(f"{RESULTS}/runs/{{run}}/run.json"),
     log:
         f"{LOGS}/train/{{run}}.log",
     conda:
@@ -30,7 +31,7 @@ rule train:
         # a change in the code, though not in a comment, makes all runs stale
         code=lambda w: code_digest(TRAINED[w.run].model),
     shell:
-        "python {input.script} --run {params.settings:q} --data {input.data}"
+        "python {input.script:q} --run {params.settings:q} --data {input.data}"
         " --partition {input.partition} --device {resources.device}"
         " --concurrent-clients {resources.concurrent_clients} --checkpoints {params.checkpoints}"
         " --out {params.folder} 2>&1 | tee {log}"
