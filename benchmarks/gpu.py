@@ -74,7 +74,7 @@ def measure_speed(settings: dict, device_name: str) -> dict:
 def speed_apart(settings: dict) -> dict:
     """Measure in a process of its own, because settings of determinism hold for all of it."""
     command = [sys.executable, __file__, "--only", json.dumps(settings)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8")
     result = json.loads(done.stdout)
     print(result, flush=True)
     return result

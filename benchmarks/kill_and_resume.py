@@ -121,7 +121,7 @@ def kill_and_resume(
         seconds /= 2
     rounds = sorted(path.stem for path in checkpoints_of(out).glob("round-*"))
     was_writing = any(checkpoints_of(out).glob(f"{PREFIX}*"))
-    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    done = subprocess.run(call, capture_output=True, encoding="utf-8", check=False)
     history = out / "history.csv"
     uninterrupted = (folder / kind / "history.csv").read_bytes()
     return {

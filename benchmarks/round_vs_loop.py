@@ -234,7 +234,8 @@ def measure_beside_each_other(n_processes: int, threads: int, arguments: list[st
     """Measure in processes that run at the same time; speeds are their sums, ratios the means."""
     command = [sys.executable, __file__, *arguments, "--threads", str(threads), "--here"]
     processes = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(n_processes)
+        subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
+        for _ in range(n_processes)
     ]
     results = [json.loads(process.communicate()[0]) for process in processes]
     together = []

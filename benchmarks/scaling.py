@@ -139,7 +139,7 @@ def peak_mib() -> float:
 def apart(measure: str, settings: dict) -> dict:
     """Call a measurement of this module in a process of its own."""
     command = [sys.executable, __file__, "--only", measure, json.dumps(settings)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, check=True, capture_output=True, encoding="utf-8")
     result = json.loads(done.stdout)
     print(result, flush=True)
     return result

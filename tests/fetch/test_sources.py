@@ -146,6 +146,18 @@ def test_on_a_bad_day_one_clear_line_and_an_untouched_folder(server, tmp_path, d
     assert (tmp_path / "receipt.json").read_text() == "an earlier one"
 
 
+@pytest.mark.parametrize("dataset", ["cifar10", "flickr_aes"])
+def test_certificates_that_are_gone_are_named_by_every_source(tmp_path, monkeypatch, dataset):
+    """Files of Google Drive are looked up in its folder first."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "gone.pem")
+    chosen = [{"from": "google_drive"}] if dataset == "flickr_aes" else ALL[1:]
+    status, message = fetch(dataset, chosen)
+    assert status == 1
+    assert message.count("gone.pem; see REQUESTS_CA_BUNDLE") == len(chosen)
+    assert "\n" not in message
+
+
 def test_without_a_network_every_source_is_named(server, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     official_archive("cifar10").url = "http://nowhere.invalid/archive"

@@ -167,6 +167,7 @@ def test_an_experiment_in_a_folder_of_its_own_needs_the_code_committed(
     experiment.mkdir(parents=True)
     (experiment / "tiny.yaml").write_text(yaml.safe_dump(TINY))
     monkeypatch.chdir(experiment)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "another"))
     status, message = run_main("stage.py", "tiny.yaml", "runs")
     if committed:
         assert (status, len(calls)) == (0, 1)

@@ -37,6 +37,7 @@ def test_results_that_were_made_here_do_not_make_it_dirty_and_code_does(reposito
     (repository / "results/cpu/claims.md").write_text("new")
     assert version_of_code(repository)["commit"] == head
     (repository / "config/mine.yaml").write_text("new")
+    git(repository, "config", "status.showUntrackedFiles", "no")
     assert version_of_code(repository)["commit"] == f"{head}-dirty"
     (repository / "config/mine.yaml").unlink()
     (repository / "scripts/train.py").write_text("changed")

@@ -95,11 +95,9 @@ def _transfer_patiently(url: str, whole: Path, patience: Patience, hint: str) ->
                 use_cookies=False,
                 timeout=(patience.timeout_s, patience.timeout_s),
             )
-        except requests.RequestException:
-            raise
         except OSError as error:
-            if error.errno is None:  # of requests itself: certificates that are not there
-                raise InputError(f"{error}; see REQUESTS_CA_BUNDLE") from error
+            if isinstance(error, requests.RequestException) or error.errno is None:
+                raise
             raise OSError(error.errno, error.strerror, str(whole)) from error
         except (DownloadError, KeyError, ValueError) as error:  # or headers that make no sense
             if before and bytes_so_far() == before:  # the server does not go on from there
@@ -153,6 +151,8 @@ def _raise_if_lasting(error: Exception, what: str, hint: str) -> None:
     if isinstance(error, LASTING):
         raise InputError(f"{what}: {str(error).splitlines()[0]}; {hint}") from error
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+        if error.errno is None:  # of requests, before it asks: certificates that are not there
+            raise InputError(f"{error}; see REQUESTS_CA_BUNDLE") from error
         raise error  # this machine's disk, not the network
 
 

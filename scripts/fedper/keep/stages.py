@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from fedper.errors import InputError
+from fedper.keep.version import changed_files
 from fedper.plan.config import read_config
 from fedper.plan.experiments import all_runs
 from fedper.plan.yaml_files import read_yaml
@@ -69,10 +70,7 @@ def refuse_code_that_an_experiment_does_not_see(folder: Path) -> None:
     if ".dvc" not in parts or parts[parts.index(".dvc") :][:3] != (".dvc", "tmp", "exps"):
         return
     workspace = Path(*parts[: parts.index(".dvc")])
-    status = ["git", "-C", str(workspace), "status", "--porcelain", "--", *CODE]
-    changed = subprocess.run(
-        status, capture_output=True, encoding="utf-8", check=True
-    ).stdout.split()
+    changed = changed_files(workspace, CODE)
     if changed:
         raise InputError(
             f"{changed[-1]}: changed and not committed, which an experiment in a temporary folder "
