@@ -172,3 +172,32 @@ def test_a_home_folder_is_found_where_the_shell_left_it_to_make(tmp_path, folder
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (work / "data/raw/cifar10").is_dir()
+
+
+DRAW = """
+import sys; from pathlib import Path
+from fedper.draw import style
+import matplotlib.pyplot as plt
+with style.mpl.rc_context(style.STYLE):
+    figure = style.Figure(figsize=(2, 2), layout="constrained")
+    figure.subplots().plot([1, 2], label="$K_P$ = 1")
+    style.write_note(figure, "a note")
+    plt.figure()
+style.save_figure(figure, Path(sys.argv[1]))
+"""
+
+
+def test_figures_do_not_depend_on_what_a_user_has_set(tmp_path):
+    """A notebook's backend and a matplotlibrc, in the folder that the figure is drawn in."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "matplotlibrc").write_text(
+        "text.usetex: True\nsavefig.bbox: tight\nfont.family: serif\npdf.fonttype: 42\n"
+    )
+    for folder, backend in ((tmp_path, "agg"), (theirs, "module://matplotlib_inline.no_such")):
+        subprocess.run(
+            [sys.executable, "-c", DRAW, "figure"], cwd=folder, check=True,
+            env={**os.environ, "MPLBACKEND": backend},
+        )  # fmt: skip
+    for name in ("figure.png", "figure.pdf"):
+        assert (theirs / name).read_bytes() == (tmp_path / name).read_bytes()

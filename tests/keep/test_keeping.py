@@ -8,9 +8,11 @@ from dataclasses import asdict
 import pytest
 import yaml
 from conftest import REPOSITORY, run_main, write_run
+from fedper.keep.stages import DRAWN
 from fedper.plan.draws import draws_of_runs
 from fedper.plan.experiments import all_runs
 from fedper.provenance import code_digest
+from test_pipeline import REDRAWN
 
 TINY = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())
 RUNS = list(all_runs(TINY).values())
@@ -105,7 +107,7 @@ def calls(monkeypatch):
     run = subprocess.run
 
     def spy(command, **options):
-        if command[0] != "snakemake":
+        if "snakemake" not in command:
             return run(command, **options)
         seen.append(command)
         return subprocess.CompletedProcess(command, 0)
@@ -126,6 +128,18 @@ def test_a_stage_trains_again_what_other_code_made_and_only_that(elsewhere, tmp_
     calls.clear()
     assert run_main("stage.py", "tiny.yaml", "partitions")[0] == 0
     assert "--forcerun" not in calls[0]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_stage_draws_again_what_was_pulled_and_not_adopted(elsewhere, tmp_path, calls, known):
+    """Snakemake does not know by which code."""
+    if known:
+        (tmp_path / ".snakemake/metadata").mkdir(parents=True)
+        (tmp_path / ".snakemake/metadata/of_some_output").touch()
+    assert run_main("stage.py", "tiny.yaml", "all")[0] == 0
+    (command,) = calls
+    assert set(DRAWN) == {*REDRAWN.split(), "figure_partition"}
+    assert ("figure" in command) == ("report_pdf" in command) == (not known)
 
 
 def test_a_stage_takes_away_the_lock_of_a_snakemake_that_was_killed(elsewhere, tmp_path, calls):

@@ -19,7 +19,7 @@ from dvc_data.hashfile.db import HashFileDB
 from dvc_data.hashfile.hash import file_md5
 
 from fedper.errors import InputError
-from fedper.keep.stages import runs_of_other_code, stages_file
+from fedper.keep.stages import SNAKEMAKE, runs_of_other_code, stages_file
 from fedper.plan.config import read_config
 
 
@@ -38,7 +38,7 @@ def adopt(source: Path) -> int:
     for about in runs_of_other_code(config):
         again = f"`dvc repro --force {file}:train` trains it again"
         raise InputError(f"{about}: made by other training code; {again}")
-    command = ["snakemake", "--cores", "1", "--configfile", str(source)]
+    command = [*SNAKEMAKE, "--cores", "1", "--configfile", str(source)]
     touch = ["--touch", "--forceall", "--quiet", "all", "--", "all"]
     return subprocess.run([*command, *touch], check=False).returncode
 

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +19,16 @@ from fedper.provenance import code_digest
 CODE = ("Snakefile", "scripts", "workflow", "paper")
 """What decides a result besides the configuration."""
 
+SNAKEMAKE = (sys.executable, "-m", "snakemake")
+"""That of this environment, whatever PATH says."""
+
+DRAWN = (
+    "figure", "figure_multiverse", "figure_partition", "table", "table_of_settings", "claims",
+    "facts", "report_pdf", "replication", "report_html",
+)  # fmt: skip
+"""Rules that are made again where Snakemake made nothing: of what was pulled it does not know which
+code drew it, and that DVC calls a stage says that something changed."""
+
 
 def run_stage(config: Path, targets: Sequence[str]) -> int:
     """Make some rules (prepared, partitions, runs, all) of a scale; return Snakemake's status.
@@ -29,8 +40,10 @@ def run_stage(config: Path, targets: Sequence[str]) -> int:
     # Snakemake knows that by itself only of what it made here; of what was pulled, run.json says it
     others = runs_of_other_code(read_config(config))
     stale = [str(about.with_name("history.csv")) for about in others]
+    if "all" in targets and not any(Path(".snakemake/metadata").glob("*")):
+        stale += DRAWN
     force = ["--forcerun", *stale] if stale and {"runs", "all"} & set(targets) else []
-    snakemake = ["snakemake", "--cores", "all", "--configfile", str(config)]
+    snakemake = [*SNAKEMAKE, "--cores", "all", "--configfile", str(config)]
     if is_locked_by_nobody(Path.cwd()):
         subprocess.run([*snakemake, "--unlock"], check=True)
     return run_to_its_end([*snakemake, *force, "--", *targets])
