@@ -181,6 +181,7 @@ def test_code_and_data_of_tomorrow_rerun_nothing_and_spoil_no_training(finished)
     assert history.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_leaves_the_earlier_one(finished):
     """It is not finished, so the next call trains it again."""
     history = next(finished.glob("results/tiny/runs/*lg_fedavg*/history.csv"))
