@@ -66,13 +66,11 @@ CONFIG = {
 
 
 def add_files(folder: Path, record: str = RECORD, reader: str | None = READER) -> None:
-    """Add the data set to a copy of the repository: two files, and its caption."""
+    """Add the data set to a copy of the repository: two files."""
     with (folder / "scripts/fedper/names.py").open("a") as file:
         file.write(record)
     if reader is not None:
         (folder / "scripts/fedper/data/npz.py").write_text(reader)
-    with (folder / "paper/captions.yaml").open("a") as file:
-        file.write("partition-toys: Toys of each kind at each client.\n")
 
 
 @pytest.fixture(scope="module")
