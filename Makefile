@@ -29,7 +29,7 @@ data: $(VENV)/.complete
 REDRAWN = figure figure_multiverse table table_of_settings claims facts report_pdf replication report_html
 redraw: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --config scale=$(SCALE) \
-		--allowed-rules $(REDRAWN) redraw --forcerun $(REDRAWN) -- redraw
+		--allowed-rules $(REDRAWN) redraw --forceall -- redraw
 
 test: $(VENV)/.complete
 	$(ACTIVATE) && pytest

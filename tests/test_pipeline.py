@@ -29,7 +29,7 @@ AFTER_RUNS = {
 """What is made again when another run is asked for, besides figures."""
 
 REDRAWN = re.search(r"^REDRAWN = (.+)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)[1]
-REDRAW = f"--allowed-rules {REDRAWN} redraw --forcerun {REDRAWN} --".split()
+REDRAW = f"--allowed-rules {REDRAWN} redraw --forceall --".split()
 """As `make redraw` calls Snakemake, without its target."""
 
 BIN = Path(sys.executable).parent
