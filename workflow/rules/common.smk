@@ -12,15 +12,9 @@ ENVIRONMENT = REPOSITORY / "environment.yml"
 
 # The package beside this workflow, whether or not one is installed: the scripts use it too.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
-# Jobs call this Python, also where Snakemake is called by its path, and write UTF-8 everywhere.
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ["PATH"]]
-)
-os.environ["PYTHONUTF8"] = "1"
-# Snakemake itself hands titles on to them, which another encoding has no letters for.
-called_as = Path(sys.argv[0]).name
-if sys.getfilesystemencoding() != "utf-8" and called_as in ("snakemake", "__main__.py"):
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+from fedper.plan.surroundings import settle
+
+settle()
 from fedper.plan.config import read_config
 from fedper.plan.draws import all_draws, draws_of_runs, draws_to_show, prepared
 from fedper.plan.experiments import (
