@@ -29,9 +29,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from fedper.data.dataset import Dataset, Split, load_dataset, save_dataset
+from fedper.data.dataset import Dataset, Split
 from fedper.data.draw import draw_partition
-from fedper.data.partition import ClientSamples, Partition, write_partition
+from fedper.data.partition import ClientSamples, Partition
+from fedper.data.stored import load_dataset, save_dataset, write_partition
 from fedper.files import write_text
 from fedper.names import MODELS
 from fedper.run import Run, change

@@ -22,10 +22,12 @@ import torch
 from fedper.algorithm.federated import client_update
 from fedper.algorithm.server import Server
 from fedper.algorithm.state import Client, State
-from fedper.errors import InputError, one_line_errors
+from fedper.errors import InputError
+from fedper.exits import one_line_errors
 from fedper.files import write_text
+from fedper.job.machine import describe
 from fedper.run import Run, change
-from fedper.train.device import describe, set_up_device
+from fedper.train.device import set_up_device
 from round_vs_loop import RUN, set_up
 from torch import nn
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 from fedper.algorithm.models import build_model
 from fedper.algorithm.weights import initial_base, initial_personal
-from fedper.data.dataset import Dataset, load_dataset
-from fedper.data.partition import Partition, read_partition
+from fedper.data.dataset import Dataset
+from fedper.data.partition import Partition
+from fedper.data.stored import load_dataset, read_partition
 from fedper.randomness import seed_for
 from fedper.run import Run
 from fedper.train.set_up import on_device

@@ -2,10 +2,10 @@
 
     python benchmarks/gpu.py --minutes 30 --out results/benchmarks/gpu.json
 
-Tests that need CUDA; clients at once against one after another, with the price of determinism and
-the gain of tf32 and bf16; then runs of config/paper.yaml on CIFAR, seed by seed, Figures 2, 4, 3
-and 5, until the time is up. A run that is cut off goes on from its checkpoint next time. Data and
-partitions are made by Snakemake where there is one, or must be there.
+Tests that need CUDA; recorded steps against steps kernel by kernel, with the price of determinism
+and the gain of tf32 and bfloat16; then runs of config/paper.yaml on CIFAR, seed by seed, Figures 2,
+4, 3 and 5, until the time is up. A run that is cut off goes on from its checkpoint next time.
+Data and partitions are made by Snakemake where there is one, or must be there.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 from shutil import which
@@ -21,15 +22,16 @@ from shutil import which
 import torch
 import yaml
 from fedper.algorithm.federated import server_round
-from fedper.errors import InputError, one_line_errors
+from fedper.algorithm.optimiser import Optimiser
+from fedper.errors import InputError
+from fedper.exits import one_line_errors
 from fedper.files import write_text
+from fedper.job.machine import describe
 from fedper.names import MODELS
 from fedper.plan.draws import draws_of_runs
 from fedper.plan.experiments import figure_runs
 from fedper.run import Run, change
-from fedper.train.concurrent import concurrent_round
-from fedper.train.device import describe, set_up_device
-from fedper.train.slots import make_slots
+from fedper.train.device import set_up_device
 from round_vs_loop import RUN, seconds, set_up
 
 CONFIG = Path("config/paper.yaml")
@@ -44,15 +46,17 @@ OPTIONS = (
 
 
 def measure_speed(settings: dict, device_name: str) -> dict:
-    """Time a round of training with all clients in slots against one client after another."""
-    n_images, n_slots, repeats = (settings.pop(key) for key in ("images", "slots", "repeats"))
+    """Time a round of training with recorded steps against one kernel by kernel."""
+    n_images, repeats = (settings.pop(key) for key in ("images", "repeats"))
     run = change(RUN, **settings)
     device = set_up_device(device_name, run)
     model, base, clients = set_up(run, n_images, device)
-    slots = make_slots(model, clients, run, n_slots)
     ways = {
-        "one_by_one": lambda: server_round(model, base, clients[:], 1, run),
-        "at_once": lambda: concurrent_round(slots, base, clients[:], 1, run),
+        name: partial(server_round, model, base, clients[:], 1, run, optimiser=optimiser)
+        for name, optimiser in (
+            ("kernel_by_kernel", Optimiser(model, run, records=False)),
+            ("recorded", Optimiser(model, run)),
+        )
     }
     losses = {
         name: [report.train_loss.item() for report in play()[1]] for name, play in ways.items()
@@ -60,12 +64,11 @@ def measure_speed(settings: dict, device_name: str) -> dict:
     turns = [{name: seconds(play, device) for name, play in ways.items()} for _ in range(repeats)]
     trained = run.n_clients * n_images * run.method.train[0].epochs
     speed = {name: trained / statistics.median(turn[name] for turn in turns) for name in ways}
-    pairs = zip(losses["one_by_one"], losses["at_once"], strict=True)
+    pairs = zip(*losses.values(), strict=True)
     return {
         **settings,
-        "slots": len(slots),
         **{f"{name}_images_per_s": round(value, 1) for name, value in speed.items()},
-        "ratio": round(speed["at_once"] / speed["one_by_one"], 2),
+        "ratio": round(speed["recorded"] / speed["kernel_by_kernel"], 2),
         "largest_difference_of_losses": max(abs(a / b - 1) for a, b in pairs),
         "peak_mib": round(torch.cuda.max_memory_allocated() / 2**20) if device.type != "cpu" else 0,
     }  # fmt: skip
@@ -113,10 +116,9 @@ def command(config: dict, run: Run) -> list[str]:
     """Give the command line that trains a run of the configuration."""
     files = files_of(config, run)
     options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
-    at_once = str(config["compute"]["concurrent_clients"])
     return [
         sys.executable, "scripts/train.py", "--run", run.to_json(), "--device", "cuda",
-        "--concurrent-clients", at_once, *options,
+        *options,
     ]  # fmt: skip
 
 
@@ -155,10 +157,9 @@ def main() -> None:
 
     deadline = time.monotonic() + 60 * arguments.minutes
     result: dict = {"device": describe(set_up_device("cuda", RUN)), "torch": torch.__version__}
-    tests = ["tests/test_concurrent.py", "tests/test_simulate.py"]
-    done = subprocess.run([sys.executable, "-m", "pytest", "-k", "cuda", *tests], check=False)
+    done = subprocess.run([sys.executable, "-m", "pytest", "tests/cuda"], check=False)
     result |= {"tests_passed": done.returncode == 0, "speed": []}
-    size = {"n_clients": 10, "images": 1024, "slots": 10, "local_epochs": 1, "repeats": 3}
+    size = {"n_clients": 10, "images": 1024, "local_epochs": 1, "repeats": 3}
     for option, model in product(OPTIONS, MODELS):
         result["speed"].append(speed_apart({**size, "model": model, **option}))
         if arguments.out:

@@ -22,9 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from fedper.data.dataset import Split, make_dataset, save_dataset
+from fedper.data.dataset import Split, make_dataset
 from fedper.data.draw import draw_partition
-from fedper.data.partition import write_partition
+from fedper.data.stored import save_dataset, write_partition
 from fedper.files import PREFIX, write_text
 from fedper.method import Phase, Test
 from fedper.names import MODELS
@@ -70,7 +70,7 @@ def command(folder: Path, run: Run, out: Path) -> list[str]:
     parts = [
         sys.executable, SCRIPT, "--run", run.to_json(), "--data", folder / "data.safetensors",
         "--partition", folder / "partition.json", "--device", "cpu",
-        "--checkpoints", checkpoints_of(out), "--out", out,
+        "--checkpoints", checkpoints_of(out), "--checkpoint-seconds", "0", "--out", out,
     ]  # fmt: skip
     return [str(part) for part in parts]
 

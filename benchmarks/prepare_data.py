@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from fedper.data.photos import decode_photos, open_photos
 from fedper.files import write_text
-from fedper.train.device import describe
+from fedper.job.machine import describe
 from PIL import Image, ImageOps
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"

@@ -31,11 +31,12 @@ from fedper.algorithm.samples import DeviceSplit, Samples
 from fedper.algorithm.state import Client, State
 from fedper.algorithm.weights import initial_base, initial_personal
 from fedper.files import write_text
+from fedper.job.machine import describe
 from fedper.method import Method, Phase, Test
 from fedper.names import MODELS, model_title
 from fedper.randomness import seed_for
 from fedper.run import CHOICES, Run, change
-from fedper.train.device import describe, set_up_device
+from fedper.train.device import set_up_device
 from fedper.train.examiner import Examiner
 from fedper.train.set_up import to_device
 from torch import nn

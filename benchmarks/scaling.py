@@ -18,7 +18,6 @@ import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -28,13 +27,14 @@ from clients import CPU, N_SLICES, in_turn
 from fedper.algorithm import federated
 from fedper.algorithm.federated import client_update, server_round, welcome_base
 from fedper.files import write_text
+from fedper.job.checkpoint import Checkpoints
+from fedper.job.machine import describe
+from fedper.job.progress import Progress
+from fedper.job.simulate import play_rounds
 from fedper.names import MODELS
 from fedper.run import Run, change
-from fedper.train import simulate as simulation
-from fedper.train.checkpoint import save
-from fedper.train.device import describe, set_up_device
+from fedper.train.device import set_up_device
 from fedper.train.examiner import Examiner
-from fedper.train.progress import Progress
 from round_vs_loop import RUN, seconds, set_up
 
 CLIENTS = (10, 1000)
@@ -50,7 +50,8 @@ def measure_clients(settings: dict) -> dict:
     server_round(model, base, clients[:2], 1, run)  # warms up
     base, _ = server_round(model, base, clients, 1, run)
     with tempfile.TemporaryDirectory() as folder:  # its memory counts too
-        save(Path(folder), {}, Progress(base, clients))
+        checkpointed = Progress(base, clients, timing=[{}])
+        Checkpoints(Path(folder), {}).save(checkpointed)
     tested = clients[:100]
     evaluation = seconds(lambda: welcome_base(model, base, tested, 1, run, Examiner(1, run)), CPU)
     return {
@@ -80,23 +81,18 @@ def measure_shares(settings: dict) -> dict:
     run = change(RUN, rounds=2, n_clients=10, tests=RUN.tests[:1], **settings)
     set_up_device("cpu", run)
     model, base, clients = set_up(run, 128, CPU)
-    spent: dict[str, float] = {"client_update": 0.0, "save": 0.0}
+    spent: dict[str, float] = {"client_update": 0.0}
 
     def timed(*arguments):
         with watch(spent, "client_update"):
             return client_update(*arguments)
-
-    def keep(progress):
-        with watch(spent, "save"):
-            save(Path(folder), {}, progress)
 
     progress = Progress(base, clients)
     with (
         tempfile.TemporaryDirectory() as folder,
         mock.patch.object(federated, "client_update", timed),
     ):
-        plays = [partial(play, model) for play in (federated.server_round, federated.welcome_base)]
-        simulation.play_rounds(run, model, *plays, progress, lambda line: None, keep)
+        play_rounds(run, model, progress, lambda line: None, Checkpoints(Path(folder), {}))
     rounds = sum(row["training_s"] for row in progress.timing)
     return {
         "model": run.model,
@@ -104,7 +100,7 @@ def measure_shares(settings: dict) -> dict:
         "training_s": round(spent["client_update"], 3),
         "aggregation_s": round(rounds - spent["client_update"], 3),
         "evaluation_s": round(sum(row["evaluation_s"] for row in progress.timing), 3),
-        "checkpoints_s": round(spent["save"], 3),
+        "checkpoints_s": round(sum(row["checkpoint_s"] for row in progress.timing), 3),
     }
 
 

@@ -159,7 +159,7 @@ def data(result: dict) -> str:
 
 
 def gpu(result: dict) -> str:
-    """Compare clients at once with one after another."""
+    """Compare recorded steps with steps kernel by kernel."""
     return f"## On a GPU\n\n{result['device']}\n\n{markdown(result['speed'])}\n"
 
 

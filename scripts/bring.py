@@ -4,7 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from fedper.errors import InputError, one_line_errors
+from fedper.errors import InputError
+from fedper.exits import one_line_errors
 from fedper.keep.runs import bring
 from fedper.plan.config import read_config
 

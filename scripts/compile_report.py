@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.pdf import compile_report, list_figures
 

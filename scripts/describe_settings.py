@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.files import write_text
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.readme import write_keys

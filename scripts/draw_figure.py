@@ -2,7 +2,7 @@
 
 from fedper.draw.figures import DRAWERS, OF_EVERY_TEST
 from fedper.draw.style import save_figure
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.files import write_text
 from fedper.judge.command_line import parser_of_runs, read_runs
 

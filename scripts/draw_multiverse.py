@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fedper.draw.specification import draw_specification
 from fedper.draw.style import save_figure
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.files import write_text
 from fedper.judge.multiverse import describe_readings, measure_readings
 

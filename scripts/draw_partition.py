@@ -4,10 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from fedper.data.dataset import load_dataset
 from fedper.data.draw import draw_partition
-from fedper.data.partition import write_partition
-from fedper.errors import one_line_errors
+from fedper.data.stored import load_dataset, write_partition
+from fedper.exits import one_line_errors
 
 
 @one_line_errors

@@ -3,11 +3,10 @@
 import argparse
 from pathlib import Path
 
-from fedper.data.dataset import load_dataset
-from fedper.data.partition import read_partition
+from fedper.data.stored import load_dataset, read_partition
 from fedper.draw.partition_map import draw_partitions, draw_ratings
 from fedper.draw.style import save_figure
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 
 
 @one_line_errors

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.fetch.download import Patience
 from fedper.fetch.sources import fetch, make_stand_in
 from fedper.files import write_text

@@ -2,7 +2,7 @@
 
 import json
 
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.files import write_text
 from fedper.judge.command_line import parser_of_runs, read_runs
 from fedper.report.claims_text import to_json

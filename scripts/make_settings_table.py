@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.settings import table3
 from fedper.report.table_files import write_table

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.judge.command_line import parser_of_runs, read_runs
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.published import table4

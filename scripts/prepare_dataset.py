@@ -4,9 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from fedper.data.dataset import describe_dataset, save_dataset
+from fedper.data.dataset import describe_dataset
 from fedper.data.prepare import prepare
-from fedper.errors import one_line_errors
+from fedper.data.stored import save_dataset
+from fedper.exits import one_line_errors
 from fedper.fetch.raw import check_receipt, read_receipt
 from fedper.files import write_text
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.keep.runs import prune
 from fedper.plan.config import read_config
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.keep.stages import run_stage
 
 

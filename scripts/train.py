@@ -1,47 +1,64 @@
-"""Train one run and write its history.csv, timing.csv and run.json."""
+"""Train one run and write its history.csv, timing.csv and run.json.
+
+Exit status 75 says that the run stopped at its time limit, or at SIGTERM, and that the same command
+goes on from its checkpoint.
+"""
 
 import argparse
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 
-from fedper.data.dataset import load_dataset
-from fedper.data.partition import read_partition
-from fedper.errors import one_line_errors
+from fedper.data.stored import load_dataset, read_partition
+from fedper.exits import one_line_errors
+from fedper.job.checkpoint import Checkpoints, kept_in
+from fedper.job.limit import Limit
+from fedper.job.record import conditions, write_run
+from fedper.job.simulate import simulate
 from fedper.run import Run
-from fedper.train.checkpoint import kept_in
 from fedper.train.device import set_up_device
-from fedper.train.record import conditions, write_run
-from fedper.train.simulate import simulate
+
+
+def show(line: str) -> None:
+    """Print a line at once; who reads it may have ended, by the same SIGTERM."""
+    with suppress(BrokenPipeError):
+        print(line, flush=True)
 
 
 @one_line_errors
 def main() -> None:
     """Read the command line and the inputs, simulate, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", required=True, help="settings as JSON, or an earlier run.json")
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
     parser.add_argument("--partition", type=Path, required=True, help="partition of that data set")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument(
-        "--concurrent-clients", type=int, default=1, help="on CUDA: clients that train at once"
+        "--checkpoints", type=Path, help="folder of this run alone, to go on from if it is killed"
     )
     parser.add_argument(
-        "--checkpoints", type=Path, help="folder of this run alone, to go on from if it is killed"
+        "--checkpoint-seconds", type=float, default=60, help="least time between two (default: 60)"
+    )
+    parser.add_argument(
+        "--minutes", type=float, help="stop before a round that would not fit (default: no limit)"
+    )
+    parser.add_argument(
+        "--elsewhere", action="store_true", help="go on from a checkpoint of another machine"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the three files")
     arguments = parser.parse_args()
 
+    limit = Limit(arguments.minutes)
     run = Run.from_json(arguments.run)
     dataset = load_dataset(arguments.data)
     partition = read_partition(arguments.partition)
     device = set_up_device(arguments.device, run)
-    about = conditions(run, dataset.provenance, device)
-    with kept_in(arguments.checkpoints):
-        history, timing = simulate(
-            run, dataset, partition, device, partial(print, flush=True),
-            arguments.concurrent_clients, arguments.checkpoints,
-        )  # fmt: skip
-        write_run(arguments.out, about, history, timing)
+    about = conditions(run, dataset, partition, device)
+    folder, every_s = arguments.checkpoints, arguments.checkpoint_seconds
+    with kept_in(folder), limit.heeding_sigterm():
+        checkpoints = Checkpoints(folder, about, every_s, arguments.elsewhere) if folder else None
+        progress = simulate(run, dataset, partition, device, show, checkpoints, limit)
+        about["machines"] = progress.machines
+        write_run(arguments.out, about, progress.history, progress.timing)
 
 
 if __name__ == "__main__":

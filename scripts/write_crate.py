@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from fedper.errors import one_line_errors
+from fedper.exits import one_line_errors
 from fedper.files import write_text
 from fedper.keep.version import version_of_code
 from fedper.report.crate import make_record

@@ -28,14 +28,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from conftest import REPOSITORY, SMALL, prepare_files, run_main, write_run
-from fedper.data.dataset import Split, make_dataset, save_dataset
+from fedper.data.dataset import Split, make_dataset
 from fedper.data.draw import draw_partition
-from fedper.data.partition import write_partition
+from fedper.data.stored import save_dataset, write_partition
+from fedper.job.checkpoint import Checkpoints
+from fedper.job.record import conditions
+from fedper.job.record import write_run as record
+from fedper.job.simulate import simulate
 from fedper.names import PHOTO_ARCHIVE, RATINGS
 from fedper.run import change
-from fedper.train import simulate as simulation
-from fedper.train.record import conditions
-from fedper.train.record import write_run as record
 
 sys.path.insert(0, str(Path(__file__).parent / "data"))
 from test_data import random_images, write_parquet
@@ -69,12 +70,15 @@ def dataset():
     return make_dataset(*sides, 10, {"source": "test"})
 
 
+def partition():
+    """Who holds which images of it, in the run."""
+    return draw_partition(dataset(), RUN.samples, RUN.n_clients, RUN.classes_per_client, RUN.seed)
+
+
 def make_inputs(folder: Path) -> None:
     """Write a data set, a partition of it, and the settings of a run, as run.json has them."""
-    data = dataset()
-    save_dataset(data, folder / "data.safetensors")
-    partition = draw_partition(data, RUN.samples, RUN.n_clients, RUN.classes_per_client, RUN.seed)
-    write_partition(partition, folder / "partition.json")
+    save_dataset(dataset(), folder / "data.safetensors")
+    write_partition(partition(), folder / "partition.json")
     (folder / "run.json").write_text(json.dumps({"run": json.loads(RUN.to_json())}))
 
 
@@ -101,15 +105,16 @@ def make_checkpoint(folder: Path) -> Path:
     """Interrupt a run after its first round."""
     make_inputs(folder)
     data = dataset()
-    drawn = draw_partition(data, RUN.samples, RUN.n_clients, RUN.classes_per_client, RUN.seed)
+    drawn = partition()
 
     def stop(line: str) -> None:
-        if "round 2/2" in line:
+        if "round 1/2" in line:
             raise KeyboardInterrupt
 
     (folder / "checkpoints").mkdir()
     with contextlib.suppress(KeyboardInterrupt):
-        simulation.simulate(RUN, data, drawn, CPU, stop, checkpoints=folder / "checkpoints")
+        about = conditions(RUN, data, drawn, CPU)
+        simulate(RUN, data, drawn, CPU, stop, Checkpoints(folder / "checkpoints", about))
     (path,) = (folder / "checkpoints").glob("*.safetensors")
     return path
 
@@ -127,8 +132,8 @@ def make_results(name: str) -> Callable[[Path], Path]:
                  "train_loss": 1.0, "bytes_up": 10, "bytes_down": 10}
                 for client in range(2)
             ]  # fmt: skip
-            timing = [{"round": 1, "training_s": 1.0, "evaluation_s": 1.0}]
-            record(made, conditions(run, {"source": "test"}, CPU), rows, timing)
+            timing = [{"round": 1, "training_s": 1.0, "evaluation_s": 1.0, "checkpoint_s": 0.0}]
+            record(made, conditions(run, dataset(), partition(), CPU), rows, timing)
         return folder / "runs/0" / name
 
     return make

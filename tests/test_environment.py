@@ -73,7 +73,7 @@ def test_what_only_reads_results_does_not_load_pytorch(module):
 def test_training_loads_only_what_it_needs():
     """Each of these takes 0.2 s to 0.8 s at the start of every run."""
     code = (
-        "import sys, fedper.train.simulate, fedper.train.checkpoint, fedper.data.dataset; "
+        "import sys, fedper.job.simulate, fedper.job.checkpoint, fedper.data.stored; "
         "print(*{'pandas', 'torchvision', 'torch._dynamo', 'scipy'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -259,8 +259,8 @@ def test_a_change_of_the_training_code_trains_everything_again(finished):
         module.write_text(before)
 
 
-def test_another_number_of_clients_at_once_trains_nothing(finished):
-    config = changed(compute={"concurrent_clients": 7})
+def test_other_limits_of_a_run_train_nothing(finished):
+    config = changed(compute={"checkpoint_seconds": 7, "minutes": 0.5, "elsewhere": True})
     plan = planned(snakemake(finished, "--dry-run", config=config))
     assert "train" not in plan
 

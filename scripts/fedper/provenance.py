@@ -54,17 +54,18 @@ def digest_of(*files: Path) -> str:
 
 @cache
 def code_digest(model: str, scripts: Path = SCRIPTS) -> str:
-    """Hash the code that trains ``model`` (SHA-256): ``train.py`` and all that it imports.
+    """Hash the code that decides what training ``model`` gives (SHA-256).
 
-    The module of that model is among it, those of others are not; what counts is said at
-    :func:`digest_of`. Called before training, and remembered, so that it tells what this process
-    runs whatever changes on disk.
+    That is the folder ``fedper/train``, the module of that model, and all that they import; what
+    counts of a file is said at :func:`digest_of`. What is around them (``train.py``, checkpoints,
+    limits, records) changes no number. Called before training, and remembered, so that it tells
+    what this process runs whatever changes on disk.
     Raises InputError if there is no such model.
     """
-    files = [scripts / "train.py", scripts / f"fedper/algorithm/{model}.py"]
-    if not files[1].is_file():
+    module = scripts / f"fedper/algorithm/{model}.py"
+    if not module.is_file():
         raise InputError(f"model: '{model}', but there is no fedper/algorithm/{model}.py")
-    return digest_of(*files)
+    return digest_of(module, *(scripts / "fedper/train").glob("*.py"))
 
 
 @cache

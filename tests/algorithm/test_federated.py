@@ -12,10 +12,9 @@ from fedper.algorithm import federated
 from fedper.algorithm.federated import client_update, server_round
 from fedper.algorithm.models import split
 from fedper.algorithm.server import Server, WeightedMean
-from fedper.algorithm.sgd import batch_sizes, draw_steps, train_phases
+from fedper.algorithm.sgd import draw_batches, train_phases
 from fedper.algorithm.state import Client, Message, Update
 from fedper.algorithm.weights import initial_base, initial_personal, restore, snapshot
-from fedper.method import Phase
 from fedper.names import MODELS
 from fedper.randomness import seed_for
 from fedper.run import change
@@ -325,11 +324,15 @@ def test_when_a_client_trains_nothing_of_the_last_one_is_in_memory_twice(make_ru
 
 @settings(deadline=None)
 @given(n=st.integers(1, 200), batch_size=st.integers(1, 50), smallest=st.sampled_from([1, 2]))
-def test_the_sizes_of_batches_are_those_that_are_drawn(n, batch_size, smallest):
+def test_an_epoch_has_every_sample_once_but_those_of_a_last_batch_that_is_too_small(
+    n, batch_size, smallest
+):
     samples = replace(random_samples(n, 0, size=1), smallest_batch=smallest)
-    sizes = batch_sizes(samples, batch_size)
     run = change(RUN, batch_size=batch_size)
-    drawn = draw_steps(samples, [Phase("all", 2)], torch.Generator(), run)
-    assert [len(step.rows) for step in drawn] == 2 * sizes
+    drawn = [rows for rows, _ in draw_batches(samples, 2, torch.Generator(), run)]
     whole, rest = divmod(n, batch_size)
-    assert sizes == [size for size in [batch_size] * whole + [rest] if size >= smallest]
+    sizes = [size for size in [batch_size] * whole + [rest] if size >= smallest]
+    assert [len(rows) for rows in drawn] == 2 * sizes
+    for epoch in (drawn[: len(sizes)], drawn[len(sizes) :]):
+        rows = torch.cat([*epoch, torch.empty(0, dtype=torch.int64)])
+        assert len(rows.unique()) == len(rows) == sum(sizes)

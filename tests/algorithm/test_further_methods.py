@@ -2,15 +2,11 @@
 
 import copy
 
-import pytest
 import torch
 from conftest import start
-from fedper.algorithm.federated import server_round, welcome_base
+from fedper.algorithm.federated import server_round
 from fedper.method import Phase
 from fedper.randomness import seed_for
-from fedper.train.concurrent import concurrent_round, concurrent_welcome
-from fedper.train.slots import make_slots
-from test_concurrent import in_one_split
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -110,25 +106,3 @@ def test_lg_fedavg_shares_the_last_layers_and_keeps_the_first(make_run):
     assert_equal(base, models[0].state_dict())
     for client, plain in zip(clients, models, strict=True):
         assert_equal(client.personal, plain.state_dict())
-
-
-@pytest.mark.parametrize("n_slots", [1, 2, 3])
-def test_slots_play_every_list_of_phases_as_the_plain_loop_does(make_run, n_slots):
-    run = make_run(
-        train=(Phase("personal", 1), Phase("base", 1), Phase("all", 1), Phase("personal", 1)),
-        new_base=(Phase("personal", 1), Phase("base", 1)),
-        **STEADY,
-    )
-    model, base, clients = start(run, SIZES)
-    clients = in_one_split(clients)
-    slots = make_slots(model, clients, run, n_slots)
-    plain, at_once = clients[:], clients[:]
-    ours, reports = concurrent_round(slots, base, at_once, 1, run)
-    expected, expected_reports = server_round(model, base, plain, 1, run)
-    concurrent_welcome(slots, ours, at_once, 1, run)
-    welcome_base(model, expected, plain, 1, run)
-    assert_equal(ours, expected)
-    assert [r.train_loss for r in reports] == [r.train_loss for r in expected_reports]
-    for one, other in zip(at_once, plain, strict=True):
-        assert one.number == other.number
-        assert_equal(one.personal, other.personal)

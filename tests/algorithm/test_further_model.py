@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, SMALL
-from fedper.data.dataset import save_dataset
 from fedper.data.draw import draw_partition
-from fedper.data.partition import write_partition
+from fedper.data.stored import save_dataset, write_partition
 from fedper.provenance import code_digest
 
 VGG11 = '''"""VGG-11 (Simonyan and Zisserman 2015, configuration A), with BatchNorm."""

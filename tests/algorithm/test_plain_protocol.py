@@ -6,7 +6,6 @@ and kernels, in float32 and to the last bit.
 """
 
 from dataclasses import replace
-from functools import partial
 from itertools import accumulate, combinations, product
 
 import numpy as np
@@ -15,14 +14,14 @@ import plain_protocol as plain
 import pytest
 import torch
 from conftest import RUN, SHIFT
-from fedper.algorithm.federated import server_round, welcome_base
 from fedper.data.dataset import Dataset, Split
 from fedper.data.partition import ClientSamples, Partition
+from fedper.job.progress import Progress
+from fedper.job.simulate import play_rounds
 from fedper.method import Phase, Test
 from fedper.randomness import seed_for
 from fedper.run import CHOICES, change
 from fedper.train.set_up import set_up
-from fedper.train.simulate import play_rounds
 from torch import nn
 
 SEED = 7
@@ -86,7 +85,8 @@ def begin(kind, run):
     Pixels are scaled to 0 … 1 or -1 … 1 here as the paper's facts say, whatever the engine does.
     """
     dataset, partition = make_world(kind)
-    model, progress = set_up(run, dataset, partition, torch.device("cpu"))
+    model, *beginning = set_up(run, dataset, partition, torch.device("cpu"))
+    progress = Progress(*beginning)
     images = torch.from_numpy(dataset.train.images).float() / 255
     if kind == "CIFAR":
         images = (images - 0.5) / 0.5
@@ -101,8 +101,7 @@ def begin(kind, run):
 
 def play(run, model, progress):
     """Play the engine's rounds; return its history."""
-    train, welcome = partial(server_round, model), partial(welcome_base, model)
-    play_rounds(run, model, train, welcome, progress, lambda line: None, lambda progress: None)
+    play_rounds(run, model, progress, lambda line: None)
     return progress.history
 
 

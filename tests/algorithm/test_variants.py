@@ -12,11 +12,11 @@ from fedper.algorithm.federated import server_round, welcome_base
 from fedper.algorithm.models import split, with_linear_base
 from fedper.data.dataset import Split, make_dataset
 from fedper.data.draw import partition_by_client
+from fedper.job.simulate import simulate
 from fedper.method import Phase, Test
 from fedper.names import MODELS
 from fedper.randomness import seed_for
 from fedper.run import change
-from fedper.train.simulate import simulate
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -153,8 +153,9 @@ def test_every_variant_runs_on_data_of_workers(make_run, changes):
     data = by_worker(3)
     partition = partition_by_client(data, 3, run.seed)
     lines: list[str] = []
-    rows, _ = simulate(run, data, partition, torch.device("cpu"), lines.append)
-    history = pd.DataFrame(rows)
+    history = pd.DataFrame(
+        simulate(run, data, partition, torch.device("cpu"), lines.append).history
+    )
     assert len(history) == run.rounds * 3
     assert history["samples"].tolist() == [8] * len(history)
     assert np.isfinite(history["test_loss"]).all()

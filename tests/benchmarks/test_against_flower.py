@@ -18,9 +18,8 @@ import pytest
 import torch
 from conftest import REPOSITORY, SMALL, run_main
 from fedper.algorithm.models import split
-from fedper.data.dataset import save_dataset
 from fedper.data.draw import draw_partition
-from fedper.data.partition import write_partition
+from fedper.data.stored import save_dataset, write_partition
 from fedper.run import change
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))

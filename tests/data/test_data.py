@@ -10,19 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from conftest import REPOSITORY, prepare_files, run_main
-from fedper.data.dataset import (
-    Dataset,
-    Split,
-    describe_dataset,
-    load_dataset,
-    make_dataset,
-    save_dataset,
-)
+from fedper.data.dataset import Dataset, Split, describe_dataset, make_dataset
 from fedper.data.digit_pairs import make as make_digit_pairs
 from fedper.data.digits import make as make_digits
 from fedper.data.draw import draw_partition
 from fedper.data.parquet import read as read_parquet
 from fedper.data.reading import RawData
+from fedper.data.stored import load_dataset, save_dataset
 from fedper.errors import InputError
 from fedper.train.set_up import on_device
 from PIL import Image
@@ -386,7 +380,7 @@ def test_saving_leaves_what_was_there_when_it_fails(small_dataset, tmp_path, mon
     def fail(*arguments, **keywords):
         raise OSError("disk full")
 
-    monkeypatch.setattr("fedper.data.dataset.save_file", fail)
+    monkeypatch.setattr("fedper.data.stored.save_file", fail)
     with pytest.raises(OSError, match="disk full"):
         save_dataset(small_dataset, path)
     assert path.read_text() == "old"

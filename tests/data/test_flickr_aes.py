@@ -15,9 +15,9 @@ import pytest
 from conftest import prepare_files, run_main
 from fedper.data import flickr_aes, photos
 from fedper.data import ratings as table_of_ratings
-from fedper.data.dataset import load_dataset
 from fedper.data.draw import partition_by_client
 from fedper.data.photos import decode_photo
+from fedper.data.stored import load_dataset
 from fedper.errors import InputError
 from fedper.names import PHOTO_ARCHIVE, RATINGS
 from PIL import Image, ImageOps

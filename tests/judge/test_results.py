@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import RUN, change, diverge, write_run
+from conftest import REPOSITORY, RUN, change, diverge, run_main, write_run
 from fedper.data.draw import draw_by_class
 from fedper.data.partition import ClientSamples, Partition
 from fedper.draw.beyond import draw_clients, draw_communication
@@ -14,7 +14,7 @@ from fedper.draw.partition_map import draw_partitions, draw_ratings
 from fedper.draw.style import save_figure
 from fedper.draw.tests import draw_tests
 from fedper.errors import InputError
-from fedper.judge.faults import describe_faults
+from fedper.judge.faults import describe_faults, describe_machines
 from fedper.judge.histories import describe_run, read_clients, read_tests
 from fedper.judge.summary import (
     accuracy_and_traffic,
@@ -22,6 +22,7 @@ from fedper.judge.summary import (
     last_round,
     mean_over_clients,
 )
+from fedper.report.facts import gather_facts
 from fedper.run import Phase, fingerprint
 from PIL import Image
 
@@ -281,6 +282,30 @@ def test_faults_are_named_and_nothing_else_is(tmp_path):
 def test_many_faults_are_counted_not_named():
     gone = [describe_run(change(RUN, seed=seed)) for seed in range(5)]
     assert describe_faults(read_clients([], gone)) == "5 of 5 runs are missing, see Table 1"
+
+
+def test_runs_of_several_machines_are_named_in_figures_tables_claims_and_facts(tmp_path):
+    seeds = range(5)
+    made = [write_run(tmp_path / f"{s}", change(RUN, seed=s), [(5, 5), (6, 6)]) for s in seeds]
+    assert describe_machines(made) == ""
+    machines = [{"from_round": 1, "device": "cpu: a"}, {"from_round": 2, "device": "cuda: b"}]
+    moved = "went on on another machine"
+    for n, folder in enumerate(made):
+        about = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps({**about, "machines": machines}))
+        if n == 0:
+            name = "CIFAR-10, ResNet-34, FedPer, k = 4, K_P = 2, seed 0"
+            assert describe_machines(made) == f"{moved}: {name} (2 machines)"
+            devices = gather_facts(read_clients(made), made)["devices"]
+            assert {"value": "cpu: a, then cuda: b from round 2", "n_runs": 1} in devices
+            status = run_main("make_table.py", 1, "--runs", *made, "--note", "Note",
+                              "--known", REPOSITORY / "paper/results.yaml",
+                              "--out", tmp_path / "table")  # fmt: skip
+            assert status == (0, "")
+            assert f"Note. Went on on another machine: {name}" in (tmp_path / "table.md").read_text(
+                encoding="utf-8"
+            )
+    assert describe_machines(made) == f"5 of 5 runs {moved}, see their run.json"
 
 
 def test_figures_without_any_run_are_drawn_empty():

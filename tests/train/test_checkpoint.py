@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import fedper.train.simulate as simulation
+import fedper.job.record as record
 import pandas as pd
 import pytest
 import torch
@@ -14,12 +14,12 @@ from fedper.algorithm.federated import server_round
 from fedper.data.draw import draw_partition
 from fedper.errors import InputError
 from fedper.files import PREFIX
+from fedper.job.checkpoint import Checkpoints, kept_in
+from fedper.job.progress import Progress, take_up, to_tensors
+from fedper.job.simulate import simulate
 from fedper.method import Phase, Test
 from fedper.names import MODELS
 from fedper.run import change
-from fedper.train.checkpoint import kept_in
-from fedper.train.progress import Progress, take_up, to_tensors
-from fedper.train.simulate import simulate
 from safetensors import safe_open
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
@@ -33,7 +33,10 @@ CPU = torch.device("cpu")
 def play(small_dataset, tmp_path):
     """Return a function that simulates a run with its checkpoints, and can be stopped by a line."""
 
-    def played(run=RUN, stop_at="never", seed=0, folder=tmp_path / "checkpoints", data=None):
+    def played(
+        run=RUN, stop_at="never", seed=0, folder=tmp_path / "checkpoints", data=None,
+        every_s=0.0, elsewhere=False, limit=None,
+    ):  # fmt: skip
         lines = []
 
         def show(line):
@@ -43,11 +46,15 @@ def play(small_dataset, tmp_path):
 
         partition = draw_partition(small_dataset, SMALL.samples, RUN.n_clients, 5, seed)
         data = data or small_dataset
+        checkpoints = None
+        if folder:
+            folder.mkdir(exist_ok=True)
+            about = record.conditions(run, data, partition, CPU)
+            checkpoints = Checkpoints(folder, about, every_s, elsewhere)
         try:
-            if folder:
-                folder.mkdir(exist_ok=True)
-            rows, _ = simulate(run, data, partition, CPU, show, checkpoints=folder)
-            history = pd.DataFrame(rows)
+            progress = simulate(run, data, partition, CPU, show, checkpoints, limit)
+            played.progress = progress
+            history = pd.DataFrame(progress.history)
         except KeyboardInterrupt:
             history = None
         return history, lines
@@ -78,7 +85,7 @@ def files(folder):
 def test_an_interrupted_run_ends_with_the_same_bytes(play, tmp_path, changes):
     run = change(RUN, **changes)
     whole, _ = play(run, folder=None)
-    assert play(run, stop_at="round 4/4")[0] is None  # the line comes before the checkpoint
+    assert play(run, stop_at="round 3/4")[0] is None  # the line comes after the checkpoint
     assert files(tmp_path / "checkpoints") == ["round-00002.safetensors", "round-00003.safetensors"]
     resumed, lines = play(run)
     assert [line.split(", ")[0].split(": ")[1] for line in lines] == ["round 4/4"]
@@ -145,7 +152,7 @@ def truncate(path):
 )
 def test_a_damaged_checkpoint_is_named_and_the_round_before_is_used(play, tmp_path, spoil):
     whole, _ = play(folder=None)
-    play(stop_at="round 4/4")
+    play(stop_at="round 3/4")
     last = tmp_path / "checkpoints/round-00003.safetensors"
     spoil(last)
     resumed, lines = play()
@@ -157,7 +164,7 @@ def test_a_damaged_checkpoint_is_named_and_the_round_before_is_used(play, tmp_pa
 
 def test_with_all_checkpoints_damaged_the_run_starts_again(play, tmp_path):
     whole, _ = play(folder=None)
-    play(stop_at="round 4/4")
+    play(stop_at="round 3/4")
     for path in (tmp_path / "checkpoints").glob("*.safetensors"):
         damage(path)
     resumed, lines = play()
@@ -167,9 +174,9 @@ def test_with_all_checkpoints_damaged_the_run_starts_again(play, tmp_path):
 
 
 def test_a_checkpoint_of_another_configuration_is_refused_and_stays(play, tmp_path):
-    play(stop_at="round 3/4")
+    play(stop_at="round 2/4")
     before = files(tmp_path / "checkpoints")
-    with pytest.raises(InputError, match=r"round-00002.safetensors: of another run .*start again"):
+    with pytest.raises(InputError, match=r"round-00002.safetensors: has another run .*start again"):
         play(change(RUN, learning_rate=0.01))
     assert files(tmp_path / "checkpoints") == before
 
@@ -178,19 +185,38 @@ def test_a_checkpoint_of_other_code_data_or_machine_is_refused(
     play, tmp_path, monkeypatch, small_dataset
 ):
     play(stop_at="round 3/4")
-    with pytest.raises(InputError, match="of another data"):
+    with pytest.raises(InputError, match="has another data"):
         play(data=replace(small_dataset, provenance={"source": "another"}))
-    conditions = simulation.conditions
-    for key in ("code_sha256", "device", "versions"):
-        monkeypatch.setattr(
-            simulation, "conditions", lambda *a, key=key: {**conditions(*a), key: "other"}
-        )
-        with pytest.raises(InputError, match=f"of another {key}"):
+    conditions = record.conditions
+    for key in ("code_sha256", "partition_sha256", "device", "versions"):
+        other = lambda *a, key=key: {**conditions(*a), key: "other"}  # noqa: E731
+        monkeypatch.setattr(record, "conditions", other)
+        is_machine = key in record.MACHINE_KEYS
+        with pytest.raises(InputError, match=f"has another {key}") as refused:
             play()
-    monkeypatch.setattr(simulation, "conditions", conditions)
-    monkeypatch.setattr(simulation, "asdict", lambda partition: {"clients": "others"})
-    with pytest.raises(InputError, match="of another partition"):
-        play()
+        assert ("use --elsewhere" in str(refused.value)) == is_machine
+        if not is_machine:
+            with pytest.raises(InputError, match=f"has another {key}"):
+                play(elsewhere=True)
+
+
+def test_a_run_goes_on_elsewhere_if_it_may_and_names_every_machine(play, monkeypatch):
+    whole, _ = play(folder=None)
+    play(stop_at="round 1/4")
+    here = record.machine(CPU)
+    there = {**here, "device": "cpu: another"}
+    monkeypatch.setattr(record, "machine", lambda device: there)
+    play(stop_at="round 3/4", elsewhere=True)
+    monkeypatch.undo()
+    history, _ = play(elsewhere=True)
+    assert history.to_csv() == whole.to_csv()  # in truth it was the same machine
+    assert play.progress.machines == [
+        {"from_round": 1, **here}, {"from_round": 2, **there}, {"from_round": 4, **here},
+    ]  # fmt: skip
+    monkeypatch.setattr(record, "machine", lambda device: there)
+    again, _ = play(elsewhere=True)  # it is finished: nobody takes over
+    assert len(play.progress.machines) == 3
+    assert again.to_csv() == whole.to_csv()
 
 
 def test_two_processes_do_not_train_the_same_run(tmp_path):

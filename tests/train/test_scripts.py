@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, SMALL
-from fedper.data.dataset import save_dataset
 from fedper.data.draw import draw_partition
-from fedper.data.partition import read_partition, write_partition
+from fedper.data.stored import read_partition, save_dataset, write_partition
+from fedper.job.record import HISTORY_COLUMNS
 from fedper.run import Run, change
-from fedper.train.record import HISTORY_COLUMNS
 
 
 def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess:
@@ -73,7 +72,7 @@ def test_a_run_says_what_it_was_and_can_be_repeated_from_that(inputs):
     assert set(about["versions"]) == {"python", "torch", "torchvision"}
     assert about["device"].startswith("cpu")
     timing = (inputs / "first/timing.csv").read_text().splitlines()
-    assert timing[0] == "round,training_s,evaluation_s"
+    assert timing[0] == "round,training_s,evaluation_s,checkpoint_s"
     assert len(timing) == 1 + SMALL.rounds
 
     repeated = run_script(

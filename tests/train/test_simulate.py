@@ -1,7 +1,7 @@
 """A whole run in one process: where weights are drawn, and CUDA where there is one."""
 
 import fedper.algorithm.weights as weights
-import fedper.train.simulate as simulation
+import fedper.job.simulate as simulation
 import pandas as pd
 import pytest
 import torch
@@ -9,13 +9,12 @@ from conftest import SMALL, start
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.data.draw import draw_partition
 from fedper.errors import InputError
+from fedper.job.record import HISTORY_COLUMNS, write_run
+from fedper.job.simulate import simulate
 from fedper.method import Phase
 from fedper.run import CHOICES, change
 from fedper.train.device import set_up_device
 from fedper.train.examiner import Examiner
-from fedper.train.record import HISTORY_COLUMNS, write_run
-from fedper.train.set_up import set_up
-from fedper.train.simulate import simulate
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -61,20 +60,6 @@ def test_time_left_is_shown_in_minutes_and_seconds(small_dataset, partition):
     assert lines[-1].endswith(", 0:00 min left")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
-def test_cuda_gives_the_history_of_the_cpu_up_to_rounding(small_dataset, partition):
-    run = change(SMALL, rounds=1, learning_rate=0.001)
-    histories = [
-        pd.DataFrame(simulate(run, small_dataset, partition, torch.device(device), _no_line)[0])
-        for device in ("cpu", "cuda")
-    ]
-    columns = ["round", "client", "samples", "bytes_up", "bytes_down"]
-    pd.testing.assert_frame_equal(histories[0][columns], histories[1][columns])
-    assert histories[1]["train_loss"].tolist() == pytest.approx(
-        histories[0]["train_loss"].tolist(), rel=0.01
-    )
-
-
 def test_float32_means_float32_in_every_library():
     """PyTorch's default computes convolutions of float32 in TensorFloat32 on a GPU."""
     backends = (torch.backends, torch.backends.cudnn.conv, torch.backends.cuda.matmul)
@@ -117,7 +102,7 @@ class Kernels(TorchDispatchMode):
 
 @pytest.mark.parametrize("statistics", CHOICES["batchnorm"])
 def test_a_round_reads_no_number_from_the_device_before_its_end(make_run, statistics):
-    """On a GPU each would be a wait; a device that is there counts for itself, see below."""
+    """On a GPU each would be a wait; tests/cuda lets CUDA itself count."""
     run = make_run(batchnorm=statistics, new_base=(Phase("personal", 1),))
     model, base, clients = start(run, sizes=(8, 6, 10))
     with Calls() as calls, Kernels() as kernels:
@@ -133,31 +118,15 @@ def test_a_round_reads_no_number_from_the_device_before_its_end(make_run, statis
         assert calls.n + kernels.n > 0, read  # so that the counts are known to count
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
-def test_a_round_on_cuda_does_not_wait(small_dataset, partition):
-    run = change(SMALL, new_base=(Phase("personal", 1),))
-    model, progress = set_up(run, small_dataset, partition, torch.device("cuda"))
-    base, clients = progress.base, progress.clients
-    server_round(model, base, clients, 1, run)  # libraries are loaded, and memory is there
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        examiner = Examiner(2, run)
-        base, reports = server_round(model, base, clients, 2, run, examiner)
-        welcome_base(model, base, clients, 2, run, examiner)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    assert len(examiner.found) == len(reports) == run.n_clients
-
-
 def test_the_parts_of_a_round_are_timed_apart(small_dataset, partition, monkeypatch):
     """A clock that strikes at every look: of 2 + 2 x (5 + 5 calls) looks, each call takes one."""
     clock = iter(range(100))
     monkeypatch.setattr(simulation, "moment", lambda device: float(next(clock)))
-    _, timing = simulate(SMALL, small_dataset, partition, torch.device("cpu"), _no_line)
+    timing = simulate(SMALL, small_dataset, partition, torch.device("cpu"), _no_line).timing
     # before and end of the round, and between them 10 tests that take 1 s each, with 1 s between
     assert timing == [
-        {"round": 1, "training_s": 11.0, "evaluation_s": 10.0},
-        {"round": 2, "training_s": 11.0, "evaluation_s": 10.0},
+        {"round": 1, "training_s": 11.0, "evaluation_s": 10.0, "checkpoint_s": 0.0},
+        {"round": 2, "training_s": 11.0, "evaluation_s": 10.0, "checkpoint_s": 0.0},
     ]
 
 
@@ -165,7 +134,7 @@ def test_files_of_a_run_are_written_as_pandas_writes_them_but_for_nan(tmp_path):
     values = (1, 0, "end averaged", 20, 7, 0.25, 9, float("inf"), 1.1e-05, 3, 4)
     row = dict(zip(HISTORY_COLUMNS, values, strict=True))
     other = {**row, "client": 1, "test_loss": float("nan"), "train_loss": 0.1 + 0.2}
-    timing = [{"evaluation_s": 0.5, "training_s": 3.0, "round": 1}]
+    timing = [{"evaluation_s": 0.5, "checkpoint_s": 0.0, "training_s": 3.0, "round": 1}]
     write_run(tmp_path, {"name": "a run"}, [row, other], timing)
     header = (
         "round,client,test,samples,correct,balanced_accuracy,commonest,test_loss,train_loss,"
@@ -176,7 +145,9 @@ def test_files_of_a_run_are_written_as_pandas_writes_them_but_for_nan(tmp_path):
         "1,0,end averaged,20,7,0.25,9,inf,1.1e-05,3,4",
         "1,1,end averaged,20,7,0.25,9,nan,0.30000000000000004,3,4",
     ]
-    assert (tmp_path / "timing.csv").read_text() == "round,training_s,evaluation_s\n1,3.0,0.5\n"
+    assert (tmp_path / "timing.csv").read_text() == (
+        "round,training_s,evaluation_s,checkpoint_s\n1,3.0,0.5,0.0\n"
+    )
     as_pandas = pd.DataFrame([row, {**other, "test_loss": 2.0}]).to_csv(index=False)
     assert as_pandas.splitlines()[:2] == (tmp_path / "history.csv").read_text().splitlines()[:2]
     with pytest.raises(KeyError, match="training_s"):

@@ -238,6 +238,15 @@ def is_missing(run):
     return not training_is_allowed() and not all(map(Path.exists, files))
 
 
+def limits_of_a_run():
+    """What train.py is told of checkpoints, of the time it has, and of other machines."""
+    compute = config["compute"]
+    options = [f"--checkpoint-seconds {compute['checkpoint_seconds']}"]
+    options += [f"--minutes {compute['minutes']}"] if compute["minutes"] else []
+    options += ["--elsewhere"] if compute["elsewhere"] else []
+    return " ".join(options)
+
+
 def folder_of(run):
     """Where a run's results are."""
     return f"{RESULTS}/runs/{run.name}"

@@ -19,10 +19,10 @@ rule train:
     threads: config["compute"]["threads"]
     resources:
         gpu=int(USES_GPU),
-        # here and not parameters, so that another number or device trains nothing again; where a
+        # here and not parameters, so that another device or limit trains nothing again; where a
         # run was computed stands in its run.json
-        concurrent_clients=config["compute"]["concurrent_clients"],
         device=config["compute"]["device"],
+        limits=limits_of_a_run(),
     params:
         settings=lambda w: TRAINED[w.run].to_json(),
         # outside the outputs, which Snakemake removes when a job is interrupted
@@ -33,5 +33,5 @@ rule train:
     shell:
         "python {input.script:q} --run {params.settings:q} --data {input.data}"
         " --partition {input.partition} --device {resources.device}"
-        " --concurrent-clients {resources.concurrent_clients} --checkpoints {params.checkpoints}"
-        " --out {params.folder} 2>&1 | tee {log}"
+        " {resources.limits} --checkpoints {params.checkpoints} --out {params.folder}"
+        " 2>&1 | tee {log}"

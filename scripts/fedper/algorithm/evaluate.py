@@ -21,8 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from fedper.algorithm.optimiser import autocast
 from fedper.algorithm.samples import Samples
-from fedper.algorithm.sgd import autocast
 from fedper.algorithm.state import Client
 from fedper.algorithm.weights import restore, snapshot
 from fedper.method import Test

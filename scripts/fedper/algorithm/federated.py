@@ -9,9 +9,10 @@ layer (the base's are averaged with it, the personal ones stay with their client
 from collections.abc import Callable
 from dataclasses import replace
 
-from torch import Tensor, nn
+from torch import nn
 
 from fedper.algorithm.models import split
+from fedper.algorithm.optimiser import Optimiser
 from fedper.algorithm.server import Server
 from fedper.algorithm.sgd import batch_generator, train_phases
 from fedper.algorithm.state import Client, Message, Report, State, Update
@@ -34,17 +35,27 @@ def server_round(
     round_: int,
     run: Run,
     examine: Examine = not_examined,
+    optimiser: Optimiser | None = None,
 ) -> tuple[State, list[Report]]:
     """FEDPER-SERVER, one global round: every client trains from W_B; return the averaged W_B.
 
     Each client is replaced in ``clients`` as soon as it has trained. Its base is added to
-    Σ n_j W_B,j as it arrives, see :class:`fedper.algorithm.server.WeightedMean`. This plain loop,
-    one client after another, is the definition of a round; what :mod:`fedper.train.concurrent`
-    does on a GPU must equal it.
+    Σ n_j W_B,j as it arrives, see :class:`fedper.algorithm.server.WeightedMean`.
+
+    Args:
+        model: serves all clients in turn; what is in it does not matter.
+        base: W_B, which every client receives.
+        clients: all of them; all take part.
+        round_: number of the round, from 1; it and the client key what is drawn.
+        run: the settings.
+        examine: tests each client "before" aggregation.
+        optimiser: of ``model``, kept from round to round, for speed on a GPU.
     """
     server = Server(base, clients)
     for client in clients:
-        server.receive(client_update(model, server.download, client, round_, run, examine))
+        server.receive(
+            client_update(model, server.download, client, round_, run, examine, optimiser)
+        )
     return server.finish()
 
 
@@ -55,24 +66,27 @@ def client_update(
     round_: int,
     run: Run,
     examine: Examine = not_examined,
+    optimiser: Optimiser | None = None,
 ) -> Update:
-    """FEDPER-CLIENT(j): SGD over (W_B, W_P_j) jointly, or as the method has it; send only W_B."""
+    """FEDPER-CLIENT(j): SGD over (W_B, W_P_j) jointly, or as the method has it; send only W_B.
+
+    The arguments are those of :func:`server_round`.
+    """
     load_layers(model, download.base, client, run)
     generator = batch_generator(run, "batches", round_, client.number)
     momentum = dict(client.momentum) if run.optimiser_state == "carried" else None
-    train_loss = train_phases(model, client.train, run.method.train, generator, run, momentum)
+    train_loss = train_phases(
+        model, client.train, run.method.train, generator, run, momentum, optimiser
+    )
     examine(model, client, "before")
-    return update_of(model, replace(client, momentum=momentum or {}), train_loss, run)
-
-
-def update_of(model: nn.Sequential, client: Client, train_loss: Tensor, run: Run) -> Update:
-    """Copy out of ``model`` what the client sends, and what it keeps."""
     base, personal = split(model, run.method)
     upload = Message(snapshot(base), n_samples=len(client.train))
     statistics = {}
     if any(test.batchnorm == "own" for test in run.tests):
         statistics = {name: upload.base[name] for name, _ in base.named_buffers()}
-    client = replace(client, personal=snapshot(personal), base_statistics=statistics)
+    client = replace(
+        client, personal=snapshot(personal), base_statistics=statistics, momentum=momentum or {}
+    )
     return Update(upload, client, train_loss)
 
 
@@ -83,27 +97,26 @@ def welcome_base(
     round_: int,
     run: Run,
     examine: Examine = not_examined,
+    optimiser: Optimiser | None = None,
 ) -> None:
     """End a round: every client receives the new W_B, and is tested with its own W_P_j.
 
-    In between it trains what its method trains when a new base is there; in the paper's fine-tuning
-    (claim C7) that is W_P_j alone, which it keeps, while the BatchNorm statistics of the frozen
-    base move, and are forgotten after the test. Each client is replaced in ``clients``.
+    In between it trains what its method trains when a new base is there. In the paper's fine-tuning
+    (claim C7) that is W_P_j alone, which it keeps; the BatchNorm statistics of the frozen base
+    move, and are forgotten after the test. Each client is replaced in ``clients``. The arguments
+    are those of :func:`server_round`.
     """
     for place, client in enumerate(clients):
         load_layers(model, base, client, run)
         if run.method.new_base:
             examine(model, client, "after")
             generator = batch_generator(run, "fine-tuning batches", round_, client.number)
-            train_phases(model, client.train, run.method.new_base, generator, run)
-            clients[place] = keep_personal(model, client, run)
+            train_phases(
+                model, client.train, run.method.new_base, generator, run, optimiser=optimiser
+            )
+            _, personal = split(model, run.method)
+            clients[place] = replace(client, personal=snapshot(personal))
         examine(model, clients[place], "end")
-
-
-def keep_personal(model: nn.Sequential, client: Client, run: Run) -> Client:
-    """Copy W_P_j out of ``model``; what became of the base there is forgotten."""
-    _, personal = split(model, run.method)
-    return replace(client, personal=snapshot(personal))
 
 
 def load_layers(model: nn.Sequential, base: State, client: Client, run: Run) -> None:

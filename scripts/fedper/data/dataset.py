@@ -1,17 +1,10 @@
 """The canonical form of a data set, whatever source it came from."""
 
 import hashlib
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
-
-from fedper.errors import InputError
-from fedper.files import atomic
 
 
 @dataclass(frozen=True)
@@ -89,57 +82,6 @@ def labels_digest(dataset: Dataset) -> str:
     for split in (dataset.train, dataset.test):
         for rows in (split.labels, split.clients):
             digest.update(b"-" if rows is None else rows.astype("<i8").tobytes())
-    return digest.hexdigest()
-
-
-def save_dataset(dataset: Dataset, path: Path) -> None:
-    """Write a data set as one safetensors file, atomically; InputError if the disk refuses it."""
-    arrays = {"mean": dataset.mean, "sd": dataset.sd}
-    for name, split in (("train", dataset.train), ("test", dataset.test)):
-        arrays |= {f"{name}.images": split.images, f"{name}.labels": split.labels}
-        if split.clients is not None:
-            arrays[f"{name}.clients"] = split.clients
-    about = json.dumps({"n_classes": dataset.n_classes, "provenance": dataset.provenance})
-    with atomic(path) as temporary:
-        try:
-            metadata = {"dataset": about, "sha256": _hash(arrays, about)}
-            save_file(arrays, temporary, metadata=metadata)
-        except SafetensorError as error:
-            n_bytes = sum(array.nbytes for array in arrays.values())
-            raise InputError(
-                f"{path}: cannot be written ({error}); it needs {n_bytes / 1e6:,.1f} MB of disk"
-            ) from error
-
-
-def load_dataset(path: Path) -> Dataset:
-    """Read what :func:`save_dataset` wrote; raise InputError if the file is not that.
-
-    Its hash is compared too: a pixel or label that a disk spoiled would be trained on.
-    """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata()
-            array = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if _hash(array, metadata["dataset"]) != metadata["sha256"]:
-            raise ValueError("changed since it was prepared")
-        about = json.loads(metadata["dataset"])
-        train, test = (
-            Split(array[f"{n}.images"], array[f"{n}.labels"], array.get(f"{n}.clients"))
-            for n in ("train", "test")
-        )
-        return Dataset(train=train, test=test, mean=array["mean"], sd=array["sd"], **about)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: not a prepared data set ({reason}); delete it and prepare the data again"
-        ) from error
-
-
-def _hash(arrays: dict[str, NDArray], about: str) -> str:
-    digest = hashlib.sha256(about.encode())
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

@@ -1,12 +1,6 @@
-"""Which samples each client holds: what a partition is, and its file."""
+"""Which samples each client holds."""
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-
-from fedper.errors import InputError
-from fedper.files import write_text
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -37,31 +31,3 @@ class Partition:
     tests_are_training_images: bool
     clients: list[ClientSamples]
     drawn_from: dict = field(default_factory=dict)
-
-
-def write_partition(partition: Partition, path: Path) -> None:
-    """Write a partition as JSON with a hash of what it says, atomically."""
-    values = asdict(partition)
-    write_text(path, json.dumps({**values, "sha256": _hash(values)}) + "\n")
-
-
-def read_partition(path: Path) -> Partition:
-    """Read what :func:`write_partition` wrote; raise InputError if the file is not that.
-
-    A row that is another one would be trained on without a word, so the hash is compared.
-    """
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if values.pop("sha256") != _hash(values):
-            raise ValueError("changed since it was drawn: another hash than it says")
-        values["clients"] = [ClientSamples(**client) for client in values["clients"]]
-        return Partition(**values)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: not a partition ({reason}); delete it and run the pipeline again"
-        ) from error
-
-
-def _hash(values: dict) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fedper.judge.faults import describe_faults
+from fedper.judge.faults import describe_faults, describe_machines
 from fedper.judge.histories import read_clients, read_tests
 
 
@@ -27,11 +27,12 @@ def parser_of_runs(description: str) -> ArgumentParser:
 def read_runs(arguments: Namespace, every_test: bool = False) -> tuple[pd.DataFrame, str]:
     """Read the runs that the command line names; return them and the note.
 
-    Runs without an accuracy, or without one at some client, have rows that say why, and the note
-    names them. every_test: the rows of every test and not only each run's reference.
+    Runs without an accuracy, or without one at some client, have rows that say why. The note names
+    them, and those that more than one machine computed. every_test: the rows of every test and not
+    only each run's reference.
     """
     missing = json.loads(arguments.missing)
     clients = read_clients(arguments.runs, missing)
-    wrong = describe_faults(clients)
-    note = f"{arguments.note}. {wrong[0].upper()}{wrong[1:]}" if wrong else arguments.note
+    notes = filter(None, (describe_faults(clients), describe_machines(arguments.runs)))
+    note = ". ".join([arguments.note, *(words[0].upper() + words[1:] for words in notes)])
     return read_tests(arguments.runs, missing) if every_test else clients, note

@@ -1,8 +1,11 @@
 """Runs that have no accuracy, and why; how that is said in tables and captions."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pandas as pd
 
-from fedper.judge.histories import RUN_COLUMNS
+from fedper.judge.histories import RUN_COLUMNS, describe_settings, read_about
 from fedper.names import dataset_title, model_title
 
 FAULTS = ("missing", "diverged", "untested")
@@ -38,6 +41,22 @@ def describe_faults(clients: pd.DataFrame) -> str:
     return "; ".join(_describe(row) for _, row in wrong.iterrows())
 
 
+def describe_machines(folders: Sequence[Path]) -> str:
+    """Name the runs that more than one machine computed in one line; "" if there are none.
+
+    A machine rounds as no other does, so such a history cannot be repeated bit for bit on one.
+    """
+    abouts = [read_about(folder) for folder in folders]
+    moved = [about for about in abouts if len(about.get("machines", [])) > 1]
+    if len(moved) > MAX_NAMED:
+        return f"{len(moved)} of {len(abouts)} runs went on on another machine, see their run.json"
+    return "; ".join(
+        f"went on on another machine: {_name(pd.Series(describe_settings(about['run'])))} "
+        f"({len(about['machines'])} machines)"
+        for about in moved
+    )
+
+
 def count_faults(row: pd.Series) -> list[str]:
     """Say how many of a setting's runs have which fault; row: with n_seeds and n_<fault>."""
     return [
@@ -48,10 +67,13 @@ def count_faults(row: pd.Series) -> list[str]:
 
 
 def _describe(row: pd.Series) -> str:
-    k = row["classes_per_client"]
-    words = [model_title(row["model"]), row["method"]]
-    words += [] if pd.isna(k) else [f"k = {k:.0f}"]
-    words += [f"K_P = {row['personalization_layers']}", f"seed {row['seed']}"]
     what = row["fault"] if pd.isna(row["round"]) else f"{row['fault']} in round {row['round']:.0f}"
     what += " (a test loss is no finite number)" if row["fault"] == "untested" else ""
-    return f"{what}: {dataset_title(row['dataset'])}, {', '.join(words)}"
+    return f"{what}: {_name(row)}"
+
+
+def _name(row: pd.Series) -> str:
+    k = row["classes_per_client"]
+    words = [dataset_title(row["dataset"]), model_title(row["model"]), row["method"]]
+    words += [] if pd.isna(k) else [f"k = {k:.0f}"]
+    return ", ".join([*words, f"K_P = {row['personalization_layers']}", f"seed {row['seed']}"])

@@ -39,7 +39,7 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
         "traffic": _traffic(clients),
         "cost": _cost(timing),
         "hours": float(timing[["training_s", "evaluation_s"]].to_numpy().sum() / 3600),
-        "devices": _counted(about["device"] for about in abouts),
+        "devices": _counted(_devices(about) for about in abouts),
         "versions": _counted(
             ", ".join(f"{name} {version}" for name, version in about["versions"].items())
             for about in abouts
@@ -140,6 +140,13 @@ def _provenance(abouts: list[dict]) -> list[dict]:
 def _counted(values: Iterable[str]) -> list[dict]:
     """List each value with the number of runs that have it."""
     return [{"value": value, "n_runs": n} for value, n in sorted(Counter(values).items())]
+
+
+def _devices(about: dict) -> str:
+    """Name what a run was computed on, one after another."""
+    first, *others = about.get("machines", [about])
+    later = [f"then {machine['device']} from round {machine['from_round']}" for machine in others]
+    return ", ".join([first["device"], *later])
 
 
 def _read_timings(folders: Sequence[Path], abouts: list[dict]) -> pd.DataFrame:

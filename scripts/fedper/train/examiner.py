@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fedper.algorithm.evaluate import measure, unchanged
+from fedper.algorithm.optimiser import Optimiser
 from fedper.algorithm.sgd import batch_generator, train_phases
 from fedper.algorithm.state import Client
 from fedper.method import Test
@@ -36,10 +37,17 @@ class Examiner:
     """Tests clients in one round, in all ways that are due; called as a ``federated.Examine``.
 
     What it finds stays on the device until :meth:`scores`, so that nobody waits for it.
+
+    Attributes:
+        round_: number of the round, from 1.
+        run: the settings.
+        optimiser: of the model, or None, as of ``federated.server_round``.
+        found: client, test, number of test samples, and values of ``evaluate.score``.
     """
 
     round_: int
     run: Run
+    optimiser: Optimiser | None = None
     found: list[tuple[int, str, int, Tensor]] = field(default_factory=list)
 
     def due(self, when: str) -> list[Test]:
@@ -60,7 +68,9 @@ class Examiner:
                 generator = batch_generator(
                     self.run, "evaluation batches", self.round_, client.number
                 )
-                train_phases(model, client.train, phases, generator, self.run)
+                train_phases(
+                    model, client.train, phases, generator, self.run, optimiser=self.optimiser
+                )
             for test in tests:
                 with unchanged(model):
                     values = measure(model, client, test, self.run)

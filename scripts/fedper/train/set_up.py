@@ -13,12 +13,11 @@ from fedper.data.dataset import Dataset, Split, labels_digest
 from fedper.data.partition import Partition
 from fedper.errors import InputError
 from fedper.run import Run
-from fedper.train.progress import Progress
 
 
 def set_up(
     run: Run, dataset: Dataset, partition: Partition, device: torch.device
-) -> tuple[nn.Sequential, Progress]:
+) -> tuple[nn.Sequential, State, list[Client]]:
     """Build the model, the initial base W_B, and all clients with their data and initial W_P_j.
 
     Raises InputError if the partition was drawn for other settings, the model has fewer layers
@@ -69,7 +68,7 @@ def set_up(
             f"a client has {fewest} training or test samples, fewer than the {smallest} that "
             f"{run.model} takes at once; give it more"
         )
-    return model.to(device), Progress(base, clients)
+    return model.to(device), base, clients
 
 
 def on_device(dataset: Dataset, split: Split, pixels: str, device: torch.device) -> DeviceSplit:

@@ -12,13 +12,15 @@ from pathlib import Path
 
 import torch
 
+from fedper.data.dataset import Dataset
+from fedper.data.partition import Partition
 from fedper.files import remove_leftovers, write_text
+from fedper.hashing import hash_values
+from fedper.job.machine import describe
+from fedper.job.progress import Progress
 from fedper.provenance import code_digest
 from fedper.run import Run
-from fedper.train.device import describe
-
-Rows = list[dict[str, int | float]]
-"""Rows of a table by the names of its columns."""
+from fedper.train.rounds import Rows
 
 HISTORY_COLUMNS = {
     "round": "global round, from 1",
@@ -38,16 +40,20 @@ TIMING_COLUMNS = {
     "round": "global round, from 1",
     "training_s": "seconds for training and aggregation, and for fine-tuning where a run has it",
     "evaluation_s": "seconds for all tests",
+    "checkpoint_s": "seconds for the checkpoint after the round; 0 where there is none",
 }
 
+SECONDS = ("training_s", "evaluation_s", "checkpoint_s")
+"""The columns of timing.csv that sum up to a round."""
 
-def conditions(run: Run, provenance: dict, device: torch.device) -> dict:
-    """List all that a history depends on: settings, data, code, machine and versions."""
+
+MACHINE_KEYS = ("device", "versions")
+"""What :func:`machine` says."""
+
+
+def machine(device: torch.device) -> dict:
+    """Name the hardware and the libraries that a run computes with; last bits depend on them."""
     return {
-        "run": asdict(run),
-        "name": run.name,
-        "data": provenance,
-        "code_sha256": code_digest(run.model),
         "device": describe(device),
         "versions": {
             "python": platform.python_version(),
@@ -57,10 +63,29 @@ def conditions(run: Run, provenance: dict, device: torch.device) -> dict:
     }
 
 
+def note_machine(progress: Progress, device: torch.device) -> None:
+    """Add this machine to those of a run, with the round from which it takes over, if it is new."""
+    here = machine(device)
+    if not progress.machines or {**progress.machines[-1], **here} != progress.machines[-1]:
+        progress.machines.append({"from_round": progress.round + 1, **here})
+
+
+def conditions(run: Run, dataset: Dataset, partition: Partition, device: torch.device) -> dict:
+    """List all that a history depends on: settings, data, partition, code, machine, versions."""
+    return {
+        "run": asdict(run),
+        "name": run.name,
+        "data": dataset.provenance,
+        "partition_sha256": hash_values(asdict(partition)),
+        "code_sha256": code_digest(run.model),
+        **machine(device),
+    }
+
+
 def write_run(folder: Path, about: dict, history: Rows, timing: Rows) -> None:
     """Write all three files into ``folder``, each atomically, run.json last.
 
-    about: as :func:`conditions` gives it; run.json also has the SHA-256 of the other two.
+    about: for run.json, which also has the SHA-256 of the other two.
     """
     remove_leftovers(folder, "*")
     hashes = {}

@@ -8,15 +8,26 @@ import torch
 from torch import Tensor
 
 from fedper.algorithm.state import Client, State
-from fedper.train.record import Rows
+from fedper.train.rounds import Rows
+
+ROWS = ("history", "timing", "machines")
+"""What a checkpoint holds as JSON."""
 
 
 @dataclass
 class Progress:
     """All that changes from round to round, and that the next round and the history rest on.
 
-    A round changes it in place, so that nothing is in memory twice. round: the last one played.
-    history, timing: rows so far, of each round and client, and of each round.
+    A round changes it in place, so that nothing is in memory twice.
+
+    Attributes:
+        base: W_B.
+        clients: all of them.
+        round: the last one played.
+        history: rows so far, of each round, client and test.
+        timing: rows so far, of each round.
+        machines: on which the rounds were computed, each with the round that it took over
+            ``from_round``; as of :func:`fedper.job.record.machine`.
     """
 
     base: State
@@ -24,6 +35,7 @@ class Progress:
     round: int = 0
     history: Rows = field(default_factory=list)
     timing: Rows = field(default_factory=list)
+    machines: list[dict] = field(default_factory=list)
 
 
 def to_tensors(progress: Progress) -> dict[str, Tensor]:
@@ -37,7 +49,7 @@ def to_tensors(progress: Progress) -> dict[str, Tensor]:
         for kind, state in (("personal", client.personal), ("momentum", client.momentum)):
             for name, tensor in state.items():
                 tensors[f"{kind}/{client.number}/{name}"] = to_nhwc(tensor)
-    rows = json.dumps({"history": progress.history, "timing": progress.timing}).encode()
+    rows = json.dumps({name: getattr(progress, name) for name in ROWS}).encode()
     tensors["rows"] = torch.frombuffer(bytearray(rows), dtype=torch.uint8)
     return tensors
 
@@ -56,7 +68,8 @@ def take_up(progress: Progress, round_: int, tensors: Iterable[tuple[str, Tensor
     for name, tensor in tensors:
         if name == "rows":
             rows = json.loads(tensor.numpy().tobytes())
-            progress.history, progress.timing = rows["history"], rows["timing"]
+            for kind in ROWS:
+                setattr(progress, kind, rows[kind])
             continue
         owner, _, layer = name.rpartition("/")
         states[owner][layer] = from_nhwc(tensor).to(device)

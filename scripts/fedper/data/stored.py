@@ -1,0 +1,81 @@
+"""The files in which a prepared data set and a partition are stored."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from fedper.data.dataset import Dataset, Split
+from fedper.data.partition import ClientSamples, Partition
+from fedper.errors import InputError
+from fedper.files import atomic, write_text
+from fedper.hashing import hash_arrays, hash_values
+
+
+def save_dataset(dataset: Dataset, path: Path) -> None:
+    """Write a data set as one safetensors file, atomically; InputError if the disk refuses it."""
+    arrays = {"mean": dataset.mean, "sd": dataset.sd}
+    for name, split in (("train", dataset.train), ("test", dataset.test)):
+        arrays |= {f"{name}.images": split.images, f"{name}.labels": split.labels}
+        if split.clients is not None:
+            arrays[f"{name}.clients"] = split.clients
+    about = json.dumps({"n_classes": dataset.n_classes, "provenance": dataset.provenance})
+    with atomic(path) as temporary:
+        try:
+            metadata = {"dataset": about, "sha256": hash_arrays(about, sorted(arrays.items()))}
+            save_file(arrays, temporary, metadata=metadata)
+        except SafetensorError as error:
+            n_bytes = sum(array.nbytes for array in arrays.values())
+            raise InputError(
+                f"{path}: cannot be written ({error}); it needs {n_bytes / 1e6:,.1f} MB of disk"
+            ) from error
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read what :func:`save_dataset` wrote; raise InputError if the file is not that.
+
+    Its hash is compared too, so that no pixel or label is trained on that a disk has spoiled.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata()
+            array = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if hash_arrays(metadata["dataset"], sorted(array.items())) != metadata["sha256"]:
+            raise ValueError("changed since it was prepared")
+        about = json.loads(metadata["dataset"])
+        train, test = (
+            Split(array[f"{n}.images"], array[f"{n}.labels"], array.get(f"{n}.clients"))
+            for n in ("train", "test")
+        )
+        return Dataset(train=train, test=test, mean=array["mean"], sd=array["sd"], **about)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: not a prepared data set ({reason}); delete it and prepare the data again"
+        ) from error
+
+
+def write_partition(partition: Partition, path: Path) -> None:
+    """Write a partition as JSON with a hash of what it says, atomically."""
+    values = asdict(partition)
+    write_text(path, json.dumps({**values, "sha256": hash_values(values)}) + "\n")
+
+
+def read_partition(path: Path) -> Partition:
+    """Read what :func:`write_partition` wrote; raise InputError if the file is not that.
+
+    Its hash is compared too, so that no client trains on rows that are not its own.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if values.pop("sha256") != hash_values(values):
+            raise ValueError("changed since it was drawn: another hash than it says")
+        values["clients"] = [ClientSamples(**client) for client in values["clients"]]
+        return Partition(**values)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"{path}: not a partition ({reason}); delete it and run the pipeline again"
+        ) from error

@@ -1,0 +1,39 @@
+"""How the scripts end: in one line, with an exit status that says whether to call them again."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+
+from fedper.errors import InputError
+
+TRY_AGAIN = 75
+"""Exit status of what is to be called again and then goes on (EX_TEMPFAIL of sysexits.h)."""
+
+
+class TryAgainError(Exception):
+    """Stopped before the end, but nothing is wrong: the same command goes on."""
+
+
+def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
+    """Wrap a script's ``main`` so that an InputError is one line on stderr and exit status 1.
+
+    So is what the operating system refuses: a full disk, a folder that may not be written to. A
+    TryAgainError is one line on stdout and exit status TRY_AGAIN.
+    """
+
+    @wraps(main)
+    def wrapped() -> None:
+        try:
+            main()
+        except TryAgainError as stopped:
+            print(stopped, flush=True)
+            sys.exit(TRY_AGAIN)
+        except InputError as error:
+            sys.exit(f"error: {error}")
+        except OSError as error:
+            if error.strerror is None:
+                raise
+            what = error.filename or "the output"
+            sys.exit(f"error: {what}: {error.strerror}; mend that and run again")
+
+    return wrapped

@@ -1,0 +1,22 @@
+"""SHA-256 of content: what a file says of itself, so that a reader notices a byte that changed."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def hash_values(values: object) -> str:
+    """Hash what JSON can write, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def hash_arrays(about: str, arrays: Iterable[tuple[str, NDArray]]) -> str:
+    """Hash a text and named arrays, in the order given: names, dtypes, shapes and contents."""
+    digest = hashlib.sha256(about.encode())
+    for name, array in arrays:
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

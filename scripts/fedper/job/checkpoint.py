@@ -1,0 +1,155 @@
+"""Where a run stands after a round, on disk, so that a killed run goes on from there.
+
+A checkpoint is one safetensors file, ``round-00012.safetensors``, written whole or not at all.
+The last two are kept: should the last be damaged, the run goes on from the one before. Seeds are
+keyed by (seed, round, client), so what follows does not depend on where a run was interrupted.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fedper.errors import InputError
+from fedper.files import atomic, remove_leftovers
+from fedper.hashing import hash_arrays, hash_values
+from fedper.job.progress import Progress, take_up, to_tensors
+from fedper.job.record import MACHINE_KEYS
+
+N_KEPT = 2
+LOCK = ".lock"
+
+
+@contextmanager
+def kept_in(folder: Path | None) -> Iterator[None]:
+    """Keep a run's checkpoints in ``folder`` (None: keep none) until the block succeeds.
+
+    The block trains and writes what came of it; then they are removed. Raises InputError if
+    another process trains the same run.
+    """
+    if folder is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+            remove(folder)
+    except Timeout:
+        raise InputError(
+            f"{folder}: another process trains this run; wait for it, or stop it"
+        ) from None
+
+
+@dataclass
+class Checkpoints:
+    """The checkpoints of one run: where they are, whose they are, how often they are written.
+
+    Attributes:
+        folder: of this run alone; see :func:`kept_in`.
+        identity: what the next rounds depend on besides, as of
+            :func:`fedper.job.record.conditions`; only a run that has the same goes on.
+        every_s: least number of seconds between two of them.
+        elsewhere: another machine goes on too.
+    """
+
+    folder: Path
+    identity: dict
+    every_s: float = 0.0
+    elsewhere: bool = False
+    _last: float = field(default_factory=time.monotonic)
+
+    def save(self, progress: Progress, now: bool = False) -> None:
+        """Write a checkpoint if it is time, or ``now``, and remove all but the last N_KEPT.
+
+        Note the seconds in the timing of the round. Raises InputError if the disk refuses it.
+        """
+        start = time.monotonic()
+        if not now and start - self._last < self.every_s:
+            return
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in to_tensors(progress).items()}
+        metadata = {"round": str(progress.round), "identity": json.dumps(self.identity)}
+        metadata["sha256"] = _digest(metadata, sorted(tensors.items()))
+        path = self.folder / f"round-{progress.round:05d}.safetensors"
+        with atomic(path) as temporary:
+            try:
+                save_file(tensors, temporary, metadata=metadata)
+            except SafetensorError as error:
+                raise InputError(f"{path}: cannot be written ({error}); make room") from error
+        for old in _newest_first(self.folder)[N_KEPT:]:
+            old.unlink()
+        self._last = time.monotonic()
+        progress.timing[-1]["checkpoint_s"] = self._last - start
+
+    def load(self, progress: Progress, show: Callable[[str], None]) -> None:
+        """Bring ``progress`` to the last sound checkpoint; leave it if there is none.
+
+        ``show`` a line for each checkpoint that is damaged. Raises InputError if a checkpoint is
+        of other settings, code or data, or of another machine without ``elsewhere``.
+        """
+        remove_leftovers(self.folder, "*.safetensors")
+        for path in _newest_first(self.folder):
+            try:
+                file = safe_open(path, framework="pt")
+                round_, theirs = _verify(file)
+            except (SafetensorError, KeyError, TypeError, ValueError) as error:
+                show(f"{path}: damaged ({error}), not used; the one before is, if there is one")
+                continue
+            self._check(path, theirs)
+            take_up(progress, round_, _tensors(file))
+            return
+
+    def _check(self, path: Path, theirs: dict) -> None:
+        for key, value in json.loads(json.dumps(self.identity)).items():
+            of_machine = key in MACHINE_KEYS
+            if theirs.get(key) == value or (of_machine and self.elsewhere):
+                continue
+            remedy = "use --elsewhere to go on here" if of_machine else "bring that back to go on"
+            raise InputError(
+                f"{path}: has another {key} ({_short(theirs.get(key))}) than this run "
+                f"({_short(value)}); {remedy}, or remove {path.parent} to start again"
+            )
+
+
+def remove(folder: Path) -> None:
+    """Remove the checkpoints in ``folder``, and the folder if nothing else is in it."""
+    remove_leftovers(folder, "*.safetensors")
+    for path in [*_newest_first(folder), folder / LOCK]:
+        path.unlink(missing_ok=True)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("round-*.safetensors"), reverse=True)
+
+
+def _verify(file: safe_open) -> tuple[int, dict]:
+    """Read all of a checkpoint; return its round and identity, or raise ValueError."""
+    metadata = file.metadata()
+    if metadata.pop("sha256") != _digest(metadata, _tensors(file)):
+        raise ValueError("its content is not what was written")
+    return int(metadata["round"]), json.loads(metadata["identity"])
+
+
+def _tensors(file: safe_open) -> Iterator[tuple[str, Tensor]]:
+    """Read a checkpoint's tensors one by one, in the order of their names."""
+    for name in sorted(file.keys()):
+        yield name, file.get_tensor(name)
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else hash_values(value)[:8]
+
+
+def _digest(metadata: dict[str, str], tensors: Iterable[tuple[str, Tensor]]) -> str:
+    arrays = ((name, tensor.numpy()) for name, tensor in tensors)
+    return hash_arrays(json.dumps(metadata, sort_keys=True), arrays)
