@@ -68,7 +68,7 @@ def evaluate(message: Message, context: Context) -> Message:
 def receive(message: Message, context: Context) -> tuple[Run, ConfigRecord, int, nn.Sequential]:
     """Put the server's base and the client's own layers into a model; also say who and how."""
     config = message.content["config"]
-    run = Run.from_json(config["run"])
+    run = Run.from_values(json.loads(config["run"]))
     torch.set_num_threads(run.threads)
     client = int(context.node_config["partition-id"])
     dataset, _ = task.read_inputs(config["data"], config["partition"])
@@ -147,7 +147,7 @@ def main() -> None:
 
 def simulate(arguments: argparse.Namespace) -> list[dict]:
     """Let Flower run all rounds; return what each took, as ``TimedFedAvg`` notes it."""
-    run = Run.from_json(arguments.run)
+    run = Run.from_values(json.loads(arguments.run))
     strategy = TimedFedAvg(run.n_clients)
     server_app = ServerApp()
 

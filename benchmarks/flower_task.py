@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from fedper.algorithm.models import build_model
-from fedper.algorithm.weights import initial_base, initial_personal
+from fedper.algorithm.models import build_model, split
+from fedper.algorithm.weights import initial_base, initial_personal, restore
 from fedper.data.dataset import Dataset
 from fedper.data.partition import Partition
 from fedper.data.stored import load_dataset, read_partition
@@ -50,8 +50,9 @@ def build(run: Run, n_classes: int, client: int, layout: str) -> nn.Sequential:
     """Build the model with the initial base and the initial personalization layers of a client."""
     model = build_model(run.model, n_classes, run.width, run.stem)
     model.to(memory_format=torch.channels_last)  # the engine's, which decides what is drawn where
-    initial_base(model, run)
-    initial_personal(model, run, client)
+    base, personal = split(model, run.method)
+    restore(base, initial_base(model, run))
+    restore(personal, initial_personal(model, run, client))
     if layout == "default":
         with_plain_convolutions(model)
     return model.to(memory_format=LAYOUTS[layout])

@@ -1,10 +1,10 @@
-"""Kill training runs with SIGKILL at random moments, resume each, and compare the histories.
+"""Stop training runs at random moments, start each again, and compare the histories.
 
-Runs of all kinds are trained on random images, first without interruption, then each is killed and
-started again with the same command: a third at a random moment of its life, a third in the first
-write of a checkpoint after a random moment, a third as soon as the first of its results is there,
-while others are written or checkpoints removed. Every ``history.csv`` must be byte-identical to
-that of the uninterrupted run.
+Runs of all kinds are trained on random images, first without interruption. Then each is stopped and
+started again with the same command. The five ways to stop take turns: SIGKILL at a random moment of
+its life, in the first write of a checkpoint after that, or as soon as the first of its results is
+there, while others are written or checkpoints removed; SIGTERM at a random moment; a time limit of
+as long. Every ``history.csv`` must be byte-identical to that of the uninterrupted run.
 
     python benchmarks/kill_and_resume.py --kills 50 --out results/benchmarks/kill_and_resume.json
 """
@@ -25,6 +25,7 @@ import numpy as np
 from fedper.data.dataset import Split, make_dataset
 from fedper.data.draw import draw_partition
 from fedper.data.stored import save_dataset, write_partition
+from fedper.exits import TRY_AGAIN
 from fedper.files import PREFIX, write_text
 from fedper.method import Phase, Test
 from fedper.names import MODELS
@@ -44,7 +45,9 @@ KINDS = {
     "FedPer, ResNet-34": change(SMALL, model="resnet34", rounds=6),
     "local training": change(SMALL, personalization_layers=MODELS["mobilenet_v1"].n_layers),
     "FedPer fine-tuned": change(SMALL, new_base=(Phase("personal", 1),)),
-    "FedAvg fine-tuned": change(SMALL, personalization_layers=0, before_test=(Phase("all", 1),)),
+    "FedAvg fine-tuned": change(
+        SMALL, personalization_layers=0, tests=(Test("end", "own", train=(Phase("all", 1),)),)
+    ),
     "FedPer linear base": change(SMALL, base="linear"),
     "FedPer, own statistics": change(SMALL, tests=(Test("end", "own"),)),
 }
@@ -87,14 +90,21 @@ def train(folder: Path, run: Run, out: Path) -> float:
     return time.perf_counter() - start
 
 
-MOMENTS = ("any", "in a write", "at the end")
+MOMENTS = ("any", "in a write", "at the end", "SIGTERM", "time limit")
+"""How a run is stopped: by SIGKILL but for the last two."""
 
 
 def kill(process: subprocess.Popen, out: Path, seconds: float, moment: str) -> bool:
-    """Kill a run after ``seconds``, or at the first ``moment`` of MOMENTS after that.
+    """Stop a run after ``seconds``, or at the first ``moment`` of MOMENTS after that.
 
     Returns whether it was still running.
     """
+    if moment == "time limit":
+        return process.wait() == TRY_AGAIN
+    if moment == "SIGTERM":
+        time.sleep(seconds)
+        process.terminate()
+        return process.wait() in (TRY_AGAIN, -signal.SIGTERM)
     folder, pattern = {
         "any": (out, ""),
         "in a write": (checkpoints_of(out), f"{PREFIX}*"),
@@ -116,7 +126,10 @@ def kill_and_resume(
     """
     call = command(folder, KINDS[kind], out)
     silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    while not kill(subprocess.Popen(call, **silent), out, seconds, moment):
+    while True:
+        limit = ["--minutes", str(seconds / 60)] if moment == "time limit" else []
+        if kill(subprocess.Popen([*call, *limit], **silent), out, seconds, moment):
+            break
         shutil.rmtree(out)
         seconds /= 2
     rounds = sorted(path.stem for path in checkpoints_of(out).glob("round-*"))
@@ -166,7 +179,7 @@ def main() -> None:
         "kills": len(kills),
         "before_the_first_checkpoint": sum(kill["rounds_kept"] == 0 for kill in kills),
         "in_a_write": sum(kill["in_a_write"] for kill in kills),
-        "at_the_end": sum(kill["moment"] == "at the end" for kill in kills),
+        "by_moment": {m: sum(kill["moment"] == m for kill in kills) for m in MOMENTS},
         "resumed": sum(kill["resumed"] for kill in kills),
         "identical": sum(kill["identical"] for kill in kills),
         "left_behind": sum(kill["left_behind"] for kill in kills),

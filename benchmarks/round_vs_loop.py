@@ -35,7 +35,7 @@ from fedper.job.machine import describe
 from fedper.method import Method, Phase, Test
 from fedper.names import MODELS, model_title
 from fedper.randomness import seed_for
-from fedper.run import CHOICES, Run, change
+from fedper.run import Run, change
 from fedper.train.device import set_up_device
 from fedper.train.examiner import Examiner
 from fedper.train.set_up import to_device
@@ -43,9 +43,9 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 RUN = Run(
-    dataset="random", stand_in=None, n_clients=4, classes_per_client=10,
+    dataset="cifar10", stand_in=None, n_clients=4, classes_per_client=10,
     samples={}, model="mobilenet_v1", width=1.0, stem="cifar",
-    method=Method("FedPer", "last", 2, "full", (Phase("all", 4),), new_base=(), before_test=()),
+    method=Method("FedPer", "last", 2, "full", (Phase("all", 4),), new_base=()),
     rounds=1, batch_size=128, learning_rate=0.01,
     momentum=0.9, weight_decay=0.0, optimiser_state="anew", pixels="centred", augmentation="none",
     initial_personal="same",
@@ -285,7 +285,7 @@ def main() -> None:
     parser.add_argument("--cases", nargs="+", type=Case.read, default=CASES, help=cases)
     parser.add_argument("--loops", nargs="+", choices=LOOPS, default=list(LOOPS))
     parser.add_argument("--ways", nargs="+", default=["1x2", "2x1"], help="processes x threads")
-    parser.add_argument("--stem", choices=CHOICES["stem"], default=RUN.stem)
+    parser.add_argument("--stem", choices=("imagenet", "cifar"), default=RUN.stem)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--device", default="auto")

@@ -142,10 +142,15 @@ def clients(result: dict) -> str:
 def kills(result: dict) -> str:
     """Sum up the killed runs."""
     kinds = len({kill["kind"] for kill in result["each"]})
+    names = {
+        "any": "SIGKILL",
+        "in a write": "SIGKILL in a write",
+        "at the end": "SIGKILL at the end",
+    }
+    how = ", ".join(f"{names.get(m, m)} {n}" for m, n in result["by_moment"].items())
     return (
-        f"## Killed runs\n\nOf {result['kills']} runs of {kinds} kinds, each killed with SIGKILL "
-        f"at a random moment ({result['in_a_write']} while a checkpoint was being written, "
-        f"{result['at_the_end']} while results were, "
+        f"## Stopped runs\n\nOf {result['kills']} runs of {kinds} kinds, each stopped at a random "
+        f"moment ({how}; {result['in_a_write']} while a checkpoint was being written, "
         f"{result['before_the_first_checkpoint']} before the first was there), "
         f"{result['resumed']} ended after the same command was given again, and "
         f"{result['identical']} with a byte-identical history; {result['left_behind']} left a "

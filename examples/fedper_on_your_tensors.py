@@ -21,7 +21,7 @@ SETTINGS = Run(
     initial_personal="same", tests=(Test("end", "reestimated"),), other_tests_every=1,
     evaluation_batch_size=100, threads=1, precision="float32", deterministic=True, seed=0,
     method=Method(name="FedPer", personal="last", personalization_layers=1, base="full",
-                  train=(Phase("all", epochs=2),), new_base=(), before_test=()),
+                  train=(Phase("all", epochs=2),), new_base=()),
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from fedper.job.checkpoint import Checkpoints, kept_in
 from fedper.job.limit import Limit
 from fedper.job.record import conditions, write_run
 from fedper.job.simulate import simulate
-from fedper.run import Run
+from fedper.plan.run_file import read_run
 from fedper.train.device import set_up_device
 
 
@@ -48,7 +48,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     limit = Limit(arguments.minutes)
-    run = Run.from_json(arguments.run)
+    run = read_run(arguments.run)
     dataset = load_dataset(arguments.data)
     partition = read_partition(arguments.partition)
     device = set_up_device(arguments.device, run)

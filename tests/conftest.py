@@ -52,7 +52,6 @@ RUN = Run(
         base="full",
         train=(Phase("all", 2),),
         new_base=(),
-        before_test=(),
     ),
     rounds=2,
     batch_size=4,

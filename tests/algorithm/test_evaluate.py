@@ -5,17 +5,15 @@ from dataclasses import replace
 import pytest
 import torch
 from conftest import build, evaluate_client, evaluate_round, random_samples, start
+from fedper.algorithm.evaluate import BATCHNORM as STATISTICS
 from fedper.algorithm.evaluate import reestimate_statistics, score
 from fedper.algorithm.federated import client_update, server_round
 from fedper.algorithm.state import Message
 from fedper.method import Test
-from fedper.run import CHOICES
 from fedper.train.examiner import Examiner
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import update_bn
-
-STATISTICS = CHOICES["batchnorm"]
 
 
 def trained(run):

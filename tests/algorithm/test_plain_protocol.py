@@ -14,13 +14,14 @@ import plain_protocol as plain
 import pytest
 import torch
 from conftest import RUN, SHIFT
+from fedper.algorithm import evaluate
 from fedper.data.dataset import Dataset, Split
 from fedper.data.partition import ClientSamples, Partition
 from fedper.job.progress import Progress
 from fedper.job.simulate import play_rounds
 from fedper.method import Phase, Test
 from fedper.randomness import seed_for
-from fedper.run import CHOICES, change
+from fedper.run import change
 from fedper.train.set_up import set_up
 from torch import nn
 
@@ -255,7 +256,7 @@ def test_two_rounds_are_those_of_a_plain_loop_to_the_last_bit(kind, network, met
 
 @pytest.mark.parametrize("kind", PIXELS)
 def test_recording_more_tests_changes_no_weight_and_no_row_of_the_reference(kind):
-    everything = [Test(*names) for names in product(CHOICES["when"], CHOICES["batchnorm"])]
+    everything = [Test(*names) for names in product(("before", "after", "end"), evaluate.BATCHNORM)]
     reference = Test("end", BATCHNORM[kind])
     everything.remove(reference)
     played = []

@@ -84,7 +84,8 @@ def test_fine_tuned_clients_are_tested_before_and_after_tuning_as_plain_pytorch_
 
 
 def test_fine_tuning_before_a_test_is_that_of_plain_pytorch_and_is_forgotten(make_run):
-    run = make_run(personalization_layers=0, before_test=(Phase("all", 2),))
+    tuned = Test("end", "reestimated", train=(Phase("all", 2),))
+    run = make_run(personalization_layers=0, tests=(tuned,))
     model, base, clients = start(run, sizes=(12, 8))
     base, _ = server_round(model, base, clients, 1, run)
     client = clients[0]
@@ -102,6 +103,48 @@ def test_fine_tuning_before_a_test_is_that_of_plain_pytorch_and_is_forgotten(mak
         outputs = plain.eval()(images)
     assert found.n_correct == (outputs.argmax(1) == labels).sum().item()
     assert found.loss == pytest.approx(cross_entropy(outputs, labels).item(), rel=1e-4)
+
+
+def test_a_fresh_head_is_tuned_on_the_base_as_plain_pytorch_does_and_forgotten(make_run):
+    """FedBABU's test: the personal layers as they were before the first round, then trained."""
+    tests = (Test("end", "averaged"), Test("end", "averaged", "fresh", (Phase("personal", 1),)))
+    run = make_run(tests=tests, initial_personal="independent", other_tests_every=1)
+    model, base, clients = start(run, sizes=(12, 8))
+    begun_with = clients[1].personal
+    base, _ = server_round(model, base, clients, 1, run)
+    kept = {name: tensor.clone() for name, tensor in clients[1].personal.items()}
+    scores = evaluate_round(model, base, clients, 3, run)
+    found = {(score.client, score.test): score for score in scores}
+    assert all(torch.equal(clients[1].personal[name], kept[name]) for name in kept)
+
+    plain = build(run)
+    plain.load_state_dict({**base, **begun_with})
+    frozen, personal = split(plain, run.method)
+    frozen.requires_grad_(False)
+    seed = seed_for(run.seed, "evaluation batches", 3, 1)
+    plain_epochs(plain, list(personal.parameters()), clients[1].train, 1, seed, run)
+    images, labels = clients[1].test.split.batch(clients[1].test.rows)
+    with torch.no_grad():
+        loss = cross_entropy(plain.eval()(images), labels).item()
+    assert found[1, "end averaged, fresh, personal tuned"].loss == pytest.approx(loss, rel=1e-4)
+    assert found[1, "end averaged"].loss != pytest.approx(loss, rel=1e-2)
+
+
+def test_what_a_test_trains_changes_no_other_test_and_no_round(make_run):
+    """As FedAvg, with its reference first and last: tests are sorted as the run lists them."""
+    reference, tuned = Test("end", "averaged"), Test("end", "averaged", train=(Phase("all", 1),))
+    own = Test("end", "own")
+    found = []
+    for tests in ((reference, own), (reference, tuned, own)):
+        run = make_run(tests=tests, other_tests_every=1)
+        model, base, clients = start(run, sizes=(12, 8))
+        for round_ in (1, 2):
+            base, _ = server_round(model, base, clients, round_, run)
+            scores = evaluate_round(model, base, clients, round_, run)
+        found.append((base, [score for score in scores if score.test != tuned.name]))
+        assert [score.test for score in scores] == 2 * [test.name for test in tests]
+    assert found[0][1] == found[1][1]
+    assert all(torch.equal(found[0][0][name], found[1][0][name]) for name in base)
 
 
 @pytest.mark.parametrize("model_name", MODELS)
@@ -142,7 +185,7 @@ def by_worker(n_clients: int):
     [
         {},
         {"new_base": (Phase("personal", 1),)},
-        {"personalization_layers": 0, "before_test": (Phase("all", 1),)},
+        {"personalization_layers": 0, "tests": (Test("end", "own", train=(Phase("all", 1),)),)},
         {"base": "linear"},
         {"personalization_layers": 15},
     ],

@@ -26,7 +26,8 @@ SCALING = {
     "start_up": {"start_up_s": 3.21, "repeats": 5},
 }  # fmt: skip
 KILLS = {
-    "kills": 3, "before_the_first_checkpoint": 1, "in_a_write": 2, "at_the_end": 1,
+    "kills": 3, "before_the_first_checkpoint": 1, "in_a_write": 2,
+    "by_moment": {"any": 2, "SIGTERM": 1},
     "resumed": 3, "identical": 2, "left_behind": 0,
     "each": [{"kind": "FedAvg"}, {"kind": "FedPer"}, {"kind": "FedAvg"}],
 }  # fmt: skip
@@ -51,8 +52,8 @@ def test_ratios_and_shares_are_worked_out_from_the_files(page):
 
 
 def test_killed_runs_are_counted(page):
-    assert "Of 3 runs of 2 kinds, each killed" in page
-    assert "(2 while a checkpoint was being written, 1 while results were, 1 before" in page
+    assert "Of 3 runs of 2 kinds, each stopped" in page
+    assert "(SIGKILL 2, SIGTERM 1; 2 while a checkpoint was being written, 1 before" in page
     assert "and 2 with a byte-identical history; 0 left" in page
 
 

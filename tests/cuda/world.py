@@ -12,7 +12,7 @@ from fedper.train.set_up import to_device
 RUN = Run(
     dataset="cifar10", stand_in=None, n_clients=3, classes_per_client=4, samples={},
     model="mobilenet_v1", width=0.5, stem="imagenet",
-    method=Method("FedPer", "last", 2, "full", (Phase("all", 1),), new_base=(), before_test=()),
+    method=Method("FedPer", "last", 2, "full", (Phase("all", 1),), new_base=()),
     rounds=2, batch_size=64, learning_rate=0.001, momentum=0.9, weight_decay=0.0005,
     optimiser_state="anew", pixels="centred", augmentation="none", initial_personal="same",
     tests=(Test("end", "averaged"),), other_tests_every=1, evaluation_batch_size=128, threads=1,

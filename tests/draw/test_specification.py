@@ -90,7 +90,7 @@ def test_markers_are_open_where_there_are_too_few_seeds(drawn):
     words = " ".join(figure.get_supxlabel().split())
     assert ("Open: mean of fewer than 3 seeds." in words) == (n == 2)
     assert ("Bars: 95 % t interval over seeds." in words) == (n == 25)
-    assert f"Universes: {n if n == 2 else n - 4} planned, " in words
+    assert f"Universes: {n if n == 2 else n - 5} planned, " in words
 
 
 def test_without_any_run_the_figure_says_so(tmp_path):

@@ -75,7 +75,7 @@ def test_effects_and_intervals_against_numbers_by_hand(config, tmp_path):
         assert found["low"] == pytest.approx(found["high"])
     assert readings["n_seeds"].eq(4).all()
     assert (readings["fault"] == "").all()
-    assert len(readings) == 5 * 3
+    assert len(readings) == 6 * 3
     assert readings["reference"].sum() == 3
 
 
@@ -130,7 +130,7 @@ def test_what_is_missing_or_diverged_is_named_and_has_a_row_without_a_value(conf
     assert (found["n_seeds"], found["n_planned"], found["fault"]) == (3, 4, "")
     assert found["mean"] == pytest.approx((0.3 + 0.2 + 0.4) / 3)
     words = describe_readings(readings)
-    assert "Universes: 5 planned, 3 ran; 3 other tests" in words
+    assert "Universes: 5 planned, 3 ran; 4 other tests" in words
     assert "Missing: “gone”" in words
     assert "Diverged: “wild” (C2)" in words
     assert "Fewer seeds than planned: “fewer”" in words
@@ -154,7 +154,7 @@ def test_nothing_that_ran_is_nothing_measured_and_all_of_it_is_named(config, tmp
     assert readings["mean"].isna().all()
     assert (readings["fault"] == "missing").all()
     assert readings.loc[0, "universes_ran"] == 0
-    assert describe_readings(readings).count("“") == 5
+    assert describe_readings(readings).count("“") == 6
 
 
 def test_choices_come_from_the_settings_and_not_from_the_name(config):
@@ -223,6 +223,6 @@ def test_the_script_writes_picture_and_table_of_one_and_the_same(config, tmp_pat
     assert out.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
     assert out.with_suffix(".png").stat().st_size > 0
     table = pd.read_csv(out.with_suffix(".csv"))
-    assert len(table) == 5 * 3
+    assert len(table) == 6 * 3
     assert table["universes_planned"].eq(2).all()
     assert CHOICE + "partition" in table

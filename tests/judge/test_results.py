@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import readings_world
 from conftest import REPOSITORY, RUN, change, diverge, run_main, write_run
 from fedper.data.draw import draw_by_class
 from fedper.data.partition import ClientSamples, Partition
@@ -21,7 +22,9 @@ from fedper.judge.summary import (
     final_accuracy,
     last_round,
     mean_over_clients,
+    with_fine_tuned_fedavg,
 )
+from fedper.method import Test
 from fedper.report.facts import gather_facts
 from fedper.run import Phase, fingerprint
 from PIL import Image
@@ -378,3 +381,24 @@ def test_the_figure_of_tests_has_a_line_for_each_test_and_method(folders):
             for test in ("end reestimated", "before averaged")
         }
     assert "Reference: end reestimated." in figure.get_supxlabel()
+
+
+def test_fine_tuned_fedavg_is_a_test_of_the_runs_of_fedavg_after_their_reference(tmp_path):
+    tuned = Test("end", "own", train=(Phase("all", 1),))
+    tests = (Test("end", "own"), Test("end", "averaged"), tuned)
+    for k_p, name in ((0, "fedavg"), (2, "fedper")):
+        run = change(RUN, personalization_layers=k_p, tests=tests, rounds=2)
+        readings_world.write_run(tmp_path / name, run, lambda test: [10 * len(test)] * 2)
+    gone = [describe_run(change(RUN, personalization_layers=k_p, seed=99)) for k_p in (0, 2)]
+    made = [tmp_path / "fedavg", tmp_path / "fedper"]
+    rows = with_fine_tuned_fedavg(read_tests(made, gone))
+    there = rows[rows["fault"] == ""].groupby(["method", "test"])["client"].nunique()
+    assert there.to_dict() == {
+        ("FedAvg", "end own"): 2, ("FedPer", "end own"): 2,
+        ("FedAvg fine-tuned", "end own, all tuned"): 2,
+    }  # fmt: skip
+    lost = rows[rows["fault"] == "missing"]["method"].tolist()
+    assert sorted(lost) == ["FedAvg", "FedAvg fine-tuned", "FedPer"]
+    figure = draw_variants(mean_over_clients(rows[rows["seed"] != 99]), "note")
+    drawn = {line.get_label() for line in figure.axes[0].lines}
+    assert {"FedAvg", "FedPer", "FedAvg fine-tuned"} <= drawn

@@ -104,7 +104,8 @@ def test_every_setting_of_the_paper_scale_is_the_reference_and_others_are_deviat
     rows = table3(quick, REFERENCE, FIGURES).frame.set_index(["setting", "of"])
     assert rows.loc[("stand-in", "CIFAR-10"), "source"] == "deviation"
     assert rows.loc[("stand-in", "CIFAR-10"), "ours"] == "digits"
-    assert rows.loc[("precision", "all"), "source"] == "assumption"
+    assert rows.loc[("precision", "all"), "source"] == "deviation"
+    assert rows.loc[("start of W_B", "all"), "source"] == "assumption"
 
 
 def keys_of(settings: dict, path: str = "") -> set[str]:

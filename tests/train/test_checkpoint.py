@@ -77,7 +77,8 @@ def files(folder):
         {"augmentation": "flip_and_crop"},
         {"tests": (Test("end", "averaged"), Test("before", "averaged")), "other_tests_every": 3},
         {"new_base": (Phase("personal", 1),)},
-        {"before_test": (Phase("all", 1),), "personalization_layers": 0},
+        {"tests": (Test("end", "own", train=(Phase("all", 1),)),), "personalization_layers": 0},
+        {"tests": (Test("end", "own"), Test("end", "own", "fresh", (Phase("personal", 1),)))},
         {"base": "linear"},
     ],
     ids=lambda changes: ", ".join(map(str, changes.values())) or "plain",
@@ -283,10 +284,10 @@ def test_a_run_that_diverges_stops_at_once_and_keeps_its_history(play, tmp_path)
 
 @pytest.mark.slow
 def test_runs_that_are_killed_end_with_the_same_bytes(tmp_path, monkeypatch):
-    kinds = ["FedPer", "FedAvg fine-tuned"]
+    kinds = ["FedPer", "FedAvg fine-tuned", "FedPer", "FedAvg fine-tuned", "FedPer"]
     shorter = {kind: change(run, rounds=4) for kind, run in kill_and_resume.KINDS.items()}
     monkeypatch.setattr(kill_and_resume, "KINDS", shorter)
-    kills = kill_and_resume.measure(tmp_path, kinds, n_kills=2, seed=1, jobs=2)
+    kills = kill_and_resume.measure(tmp_path, kinds, n_kills=5, seed=1, jobs=2)
     assert [kill["kind"] for kill in kills] == kinds
     for kill in kills:
         assert kill["resumed"], kill

@@ -11,7 +11,8 @@ from conftest import REPOSITORY, SMALL
 from fedper.data.draw import draw_partition
 from fedper.data.stored import read_partition, save_dataset, write_partition
 from fedper.job.record import HISTORY_COLUMNS
-from fedper.run import Run, change
+from fedper.plan.run_file import read_run
+from fedper.run import change
 
 
 def run_script(name: str, *arguments: object) -> subprocess.CompletedProcess:
@@ -66,7 +67,7 @@ def test_a_run_says_what_it_was_and_can_be_repeated_from_that(inputs):
     assert "min left" in lines[0]
 
     about = json.loads((inputs / "first/run.json").read_text())
-    assert Run.from_json(json.dumps(about)) == SMALL
+    assert read_run(json.dumps(about)) == SMALL
     assert about["data"] == {"source": "test"}
     assert len(about["code_sha256"]) == 64
     assert set(about["versions"]) == {"python", "torch", "torchvision"}

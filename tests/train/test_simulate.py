@@ -6,13 +6,14 @@ import pandas as pd
 import pytest
 import torch
 from conftest import SMALL, start
+from fedper.algorithm.evaluate import BATCHNORM
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.data.draw import draw_partition
 from fedper.errors import InputError
 from fedper.job.record import HISTORY_COLUMNS, write_run
 from fedper.job.simulate import simulate
 from fedper.method import Phase
-from fedper.run import CHOICES, change
+from fedper.run import change
 from fedper.train.device import set_up_device
 from fedper.train.examiner import Examiner
 from torch.overrides import TorchFunctionMode
@@ -100,7 +101,7 @@ class Kernels(TorchDispatchMode):
         return function(*arguments, **(keywords or {}))
 
 
-@pytest.mark.parametrize("statistics", CHOICES["batchnorm"])
+@pytest.mark.parametrize("statistics", BATCHNORM)
 def test_a_round_reads_no_number_from_the_device_before_its_end(make_run, statistics):
     """On a GPU each would be a wait; tests/cuda lets CUDA itself count."""
     run = make_run(batchnorm=statistics, new_base=(Phase("personal", 1),))

@@ -1,5 +1,7 @@
 """Weights and BatchNorm buffers of layers: drawn, copied out of a model and copied into it."""
 
+from copy import deepcopy
+
 import torch
 from torch import nn
 
@@ -22,9 +24,15 @@ def initial_personal(model: nn.Sequential, run: Run, client: int) -> State:
     Where they are the same, the whole network starts alike at all clients, whatever K_P is.
     """
     _, personal = split(model, run.method)
+    return fresh_personal(personal, run, client)
+
+
+def fresh_personal(personal: nn.Sequential, run: Run, client: int) -> State:
+    """Draw the initial W_P_j on the CPU, whatever is in ``personal``, which stays as it is."""
+    drawn = deepcopy(personal).to_empty(device="cpu")
     owner = ("personal", client) if run.initial_personal == "independent" else ("base",)
-    initialise(personal, run.seed, *owner)
-    return snapshot(personal)
+    initialise(drawn, run.seed, *owner)
+    return snapshot(drawn)
 
 
 def initialise(layers: nn.Sequential, seed: int, *owner: int | str) -> None:

@@ -8,7 +8,12 @@ from matplotlib.figure import Figure
 from fedper.draw.beyond import draw_clients, draw_communication
 from fedper.draw.curves import draw_depths, draw_methods, draw_variants
 from fedper.draw.tests import draw_tests
-from fedper.judge.summary import accuracy_and_traffic, last_round, mean_over_clients
+from fedper.judge.summary import (
+    accuracy_and_traffic,
+    last_round,
+    mean_over_clients,
+    with_fine_tuned_fedavg,
+)
 
 SumUp = Callable[[pd.DataFrame], pd.DataFrame]
 Draw = Callable[[pd.DataFrame, str], Figure]
@@ -16,12 +21,12 @@ Draw = Callable[[pd.DataFrame, str], Figure]
 DRAWERS: dict[str, tuple[SumUp, Draw]] = {
     "methods": (mean_over_clients, draw_methods),
     "depths": (mean_over_clients, draw_depths),
-    "variants": (mean_over_clients, draw_variants),
+    "variants": (lambda rows: mean_over_clients(with_fine_tuned_fedavg(rows)), draw_variants),
     "clients": (last_round, draw_clients),
     "communication": (accuracy_and_traffic, draw_communication),
     "tests": (mean_over_clients, draw_tests),
 }
 """How the histories of a figure's runs are summed up, and how that is drawn with a note below."""
 
-OF_EVERY_TEST = ("tests",)
-"""Those that show every test of the runs, and not each run's reference alone."""
+OF_EVERY_TEST = ("tests", "variants")
+"""Those that show other tests of the runs besides each run's reference."""

@@ -15,6 +15,8 @@ LABELS = {
     "initial_personal": "initial personal parts",
     "batchnorm": "BatchNorm in tests",
     "when": "when tested",
+    "train": "trained before a test",
+    "personal": "personal layers in tests",
     "momentum": "momentum",
     "optimiser_state": "optimiser's state",
     "augmentation": "augmentation",

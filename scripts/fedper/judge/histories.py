@@ -143,7 +143,7 @@ def _read_run(folder: Path) -> pd.DataFrame:
         history = read_csv(folder, "history.csv", about)
         reference = ONLY_TEST
         if "test" in history:
-            reference = Test(**settings["tests"][0]).name
+            reference = Test.from_values(settings["tests"][0]).name
         history = _with_values(history.assign(test=history.get("test", ONLY_TEST)), reference)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         reason = " ".join(str(error).split())

@@ -5,6 +5,7 @@ import pandas as pd
 
 from fedper.judge.faults import FAULTS, count_faults, faults
 from fedper.judge.histories import RUN_COLUMNS
+from fedper.method import Phase, Test
 from fedper.names import dataset_order, model_order
 
 ROW = ["dataset", "model", "classes_per_client", "method", "personalization_layers", "settings"]
@@ -30,6 +31,28 @@ def mean_over_clients(clients: pd.DataFrame) -> pd.DataFrame:
     keys = [*RUN_COLUMNS, *tests, "round"]
     means = {name: of_all_clients(clients, keys, name, "mean") for name in ("accuracy", "floor")}
     return pd.DataFrame(means).reset_index()
+
+
+TUNED_FIRST = Phase("all", 1)
+"""What clients of fine-tuned FedAvg train before they are tested, and forget."""
+
+
+def with_fine_tuned_fedavg(tests: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of each run's reference, and add FedAvg fine-tuned as a method of its own.
+
+    Its clients train all layers for an epoch before they are tested, and forget that. So it is a
+    test of FedAvg's runs, the reference after TUNED_FIRST, and has rows where that was due.
+
+    tests: as of :func:`fedper.judge.histories.read_tests`.
+    """
+    missing = tests[tests["fault"] == "missing"].drop_duplicates(RUN_COLUMNS)
+    reference = tests[tests["reference"]]
+    fedavg = tests[tests["method"] == "FedAvg"]
+    parts = (name.split(" ", maxsplit=1) for name in reference["test"].unique() if " " in name)
+    names = {Test(when, batchnorm, train=(TUNED_FIRST,)).name for when, batchnorm in parts}
+    tuned = fedavg[fedavg["test"].isin(names)]
+    tuned = tuned.assign(method="FedAvg fine-tuned", reference=True)
+    return pd.concat([reference, missing.assign(reference=True), tuned], ignore_index=True)
 
 
 def last_round(frame: pd.DataFrame) -> pd.DataFrame:

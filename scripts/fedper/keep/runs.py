@@ -10,8 +10,8 @@ from fedper.judge.histories import FILES_OF_A_RUN, read_clients
 from fedper.keep.stages import code_of
 from fedper.plan.draws import all_draws
 from fedper.plan.experiments import all_runs
+from fedper.plan.run_file import read_run
 from fedper.provenance import code_digest
-from fedper.run import Run
 
 
 def bring(config: dict, folder: Path) -> Iterator[str | InputError]:
@@ -39,7 +39,7 @@ def check_run(folder: Path, asked_for: set[str]) -> str:
     for it.
     """
     about = folder / "run.json"
-    run = Run.from_json(str(about))
+    run = read_run(str(about))
     if run.name not in asked_for:
         raise InputError(f"{about}: {run.name} is not asked for; compare its settings")
     digest, here = code_of(about) or "unknown", code_digest(run.model)

@@ -1,38 +1,19 @@
 """The check of a configuration, before anything runs."""
 
-import math
-from functools import cache
 from pathlib import Path
-
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.validators import extend
 
 from fedper.data.classes import check_classes
 from fedper.errors import InputError
 from fedper.names import DATASETS, MODELS
+from fedper.plan.experiments import runs_of_figures
 from fedper.plan.grids import check_figure, check_grid
+from fedper.plan.run_file import check_run
+from fedper.plan.schema import check_against_schema
 from fedper.plan.universes import change, universes
 from fedper.plan.yaml_files import plain, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-SCHEMA = REPOSITORY / "workflow/schemas/config.schema.yaml"
 FIGURES = REPOSITORY / "paper/figures.yaml"
-
-StrictValidator = extend(
-    Draft202012Validator,
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
-        {
-            "integer": lambda _, value: type(value) is int,
-            "number": lambda _, value: type(value) in (int, float) and math.isfinite(value),
-        }
-    ),
-)
-"""JSON Schema, but 10.0 is no integer, and NaN and infinity are no numbers."""
-
-
-@cache
-def _validator() -> StrictValidator:
-    return StrictValidator(read_yaml(SCHEMA))
 
 
 def read_config(path: Path, overrides: dict | None = None) -> dict:
@@ -70,9 +51,7 @@ def check_config(config: dict, source: str) -> None:
 
     ``source`` is what the message calls the configuration, usually its file.
     """
-    errors = sorted(_validator().iter_errors(config), key=lambda error: list(map(str, error.path)))
-    if errors:
-        raise InputError(f"{source}: {_describe(errors[0])}")
+    check_against_schema(config, "", source)
     figures = read_yaml(FIGURES)
     _check_names(config["datasets"], DATASETS, f"{source}: datasets", "fedper/names.py")
     _check_names(config["models"], MODELS, f"{source}: models", "fedper/names.py")
@@ -83,6 +62,8 @@ def check_config(config: dict, source: str) -> None:
         check_figure(config, name, figures[name], f"{source}: figures.{name}")
     for index, grid in enumerate(config["multiverse"]["runs"]):
         check_grid(config, grid, f"{source}: multiverse.runs.{index}")
+    for run in runs_of_figures(config).values():
+        check_run(run, f"{source}: {run.method.name} on {run.dataset}")
     _check_universes(config, f"{source}: multiverse.universes")
 
 
@@ -145,19 +126,3 @@ def _check_workers(partition: dict, stand_in: dict, n_scores: int, where: str) -
         )
     if stand_in.get("fewest_ratings", 0) > stand_in.get("most_ratings", 0):
         raise InputError(f"{where}.stand_in.fewest_ratings: more than most_ratings")
-
-
-def _describe(error: ValidationError) -> str:
-    key = ".".join(map(str, error.absolute_path))
-    prefix = f"{key}: " if key else ""
-    if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        unknown = ", ".join(f"'{name}'" for name in error.instance if name not in known)
-        return f"{prefix}unknown key {unknown}; known are {', '.join(known)}"
-    if error.validator == "required":
-        missing = ", ".join(f"'{k}'" for k in error.validator_value if k not in error.instance)
-        return f"{prefix}missing key {missing}"
-    described = error.schema.get("description", "")
-    if described.startswith("May hold"):
-        return f"{prefix}{error.instance!r}; it m{described[1:]}"
-    return f"{prefix}{error.message}"

@@ -1,5 +1,6 @@
 """From grids of a configuration (lists to combine) to runs with all their settings."""
 
+from dataclasses import replace
 from itertools import product
 
 from fedper.method import Method, Phase, Test
@@ -67,7 +68,7 @@ def _run(
         pixels=data["pixels"],
         augmentation=data["augmentation"],
         initial_personal=config["initialisation"]["personal"],
-        tests=_tests(data["tests"], made_of),
+        tests=_tests(data["tests"], made_of, MODELS[model].n_layers),
         other_tests_every=data["tests"]["others_every"],
         evaluation_batch_size=config["evaluation"]["batch_size"],
         threads=config["compute"]["threads"],
@@ -86,7 +87,7 @@ def _method(settings: dict, name: str, model: str, k_p: int | None, local_epochs
             Phase(phase["layers"], local_epochs if phase["epochs"] == "local" else phase["epochs"])
             for phase in settings[key]
         )
-        for key in ("train", "new_base", "before_test")
+        for key in ("train", "new_base")
     }
     return Method(
         name=name,
@@ -97,15 +98,24 @@ def _method(settings: dict, name: str, model: str, k_p: int | None, local_epochs
     )
 
 
-def _tests(settings: dict, method: Method) -> tuple[Test, ...]:
-    """List a run's tests, the reference first.
+def _tests(settings: dict, method: Method, n_layers: int) -> tuple[Test, ...]:
+    """List the tests of a run that are any of its method, the reference first.
 
     Without training on the new base, "after" aggregation is the "end" of the round; so the
-    reference is tested then, and other tests would only say the same again.
+    reference is tested then, and other tests would only say the same again. Without personal
+    layers there are none to draw afresh or to train alone, and without a base none to train.
     """
-    reference, *others = (Test(**test) for test in (settings["reference"], *settings["others"]))
+    reference, *others = map(Test.from_values, (settings["reference"], *settings["others"]))
     if not method.new_base:
         others = [test for test in others if test.when != "after"]
         if reference.when == "after":
-            reference = Test("end", reference.batchnorm)
+            reference = replace(reference, when="end")
+    parts = {"all"}
+    parts |= {"personal"} if method.personalization_layers > 0 else set()
+    parts |= {"base"} if method.personalization_layers < n_layers else set()
+    for test in others.copy():
+        needed = {phase.layers for phase in test.train}
+        needed |= {"personal", "base"} if test.personal == "fresh" else set()
+        if needed - parts:
+            others.remove(test)
     return tuple(dict.fromkeys((reference, *others)))

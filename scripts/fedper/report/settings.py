@@ -5,6 +5,7 @@ from itertools import product
 
 import pandas as pd
 
+from fedper.method import Test
 from fedper.names import DATASETS, MODELS
 from fedper.plan.experiments import figure_runs
 from fedper.report.tables import Table
@@ -163,7 +164,7 @@ def to_text(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(to_text, value))
     if isinstance(value, dict) and "when" in value:  # a test
-        return f"{value['when']} {value['batchnorm']}"
+        return Test.from_values(value).name
     if isinstance(value, dict):  # a phase of a method
         epochs = {"local": "e epochs", 1: "1 epoch"}.get(n := value["epochs"], f"{n} epochs")
         return f"{value['layers']} layers, {epochs}"

@@ -32,7 +32,9 @@ def table5(tests: pd.DataFrame) -> Table:
         "before: aggregation, as local training left the model. end: of the round, with the new "
         "base, after fine-tuning where there is some. averaged: running statistics as they are; "
         "reestimated: on the client's own training images; own: as its last local training left "
-        "them; test batch: those of each test batch.",
+        "them; test batch: those of each test batch. tuned: after an epoch on the client's "
+        "training images, forgotten afterwards; fresh: with the personalization layers that it "
+        "began with.",
     )
 
 

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from fedper.algorithm.evaluate import measure, unchanged
+from fedper.algorithm.models import split
 from fedper.algorithm.optimiser import Optimiser
 from fedper.algorithm.sgd import batch_generator, train_phases
 from fedper.algorithm.state import Client
+from fedper.algorithm.weights import fresh_personal, restore
 from fedper.method import Test
 from fedper.run import Run
 
@@ -60,21 +62,27 @@ class Examiner:
 
     def __call__(self, model: nn.Sequential, client: Client, when: str) -> None:
         """Test ``client``, whose model is loaded; leave the model as it was."""
-        tests, phases = self.due(when), self.run.method.before_test
-        if not tests:
-            return
-        with unchanged(model) if phases else nullcontext():
-            if phases:
-                generator = batch_generator(
-                    self.run, "evaluation batches", self.round_, client.number
-                )
-                train_phases(
-                    model, client.train, phases, generator, self.run, optimiser=self.optimiser
-                )
-            for test in tests:
-                with unchanged(model):
-                    values = measure(model, client, test, self.run)
-                self.found.append((client.number, test.name, len(client.test), values))
+        alike: dict[tuple, list[Test]] = {}
+        for test in self.due(when):
+            alike.setdefault((test.personal, test.train), []).append(test)
+        for (personal, phases), tests in alike.items():
+            with unchanged(model) if phases or personal == "fresh" else nullcontext():
+                self._prepare(model, client, tests[0])
+                for test in tests:
+                    with unchanged(model):
+                        values = measure(model, client, test, self.run)
+                    self.found.append((client.number, test.name, len(client.test), values))
+
+    def _prepare(self, model: nn.Sequential, client: Client, test: Test) -> None:
+        """Train what ``test`` wants to be trained."""
+        if test.personal == "fresh":
+            _, personal = split(model, self.run.method)
+            restore(personal, fresh_personal(personal, self.run, client.number))
+        if test.train:
+            generator = batch_generator(self.run, "evaluation batches", self.round_, client.number)
+            train_phases(
+                model, client.train, test.train, generator, self.run, optimiser=self.optimiser
+            )
 
     def scores(self) -> list[Score]:
         """Bring all that was found from the device, sorted by client and as the run lists tests."""

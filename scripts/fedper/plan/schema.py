@@ -1,0 +1,68 @@
+"""The check of a configuration, or of a run's settings, against the schema of configurations."""
+
+import math
+from functools import cache
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+from fedper.errors import InputError
+
+SCHEMA = Path(__file__).with_suffix(".yaml")
+
+
+def _is_number(_: object, value: object) -> bool:
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        return False
+
+
+StrictValidator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+        {"integer": lambda _, value: type(value) is int, "number": _is_number}
+    ),
+)
+"""JSON Schema, but 10.0 is no integer, and NaN and infinity are no numbers."""
+
+
+def check_against_schema(values: object, part: str, source: str) -> None:
+    """Raise InputError for the first key that is missing, unknown or wrong.
+
+    Args:
+        values: to be checked.
+        part: a definition of the schema ("run"); "" is all of it, a configuration.
+        source: what the message calls the values, usually their file.
+    """
+    errors = _validator(part).iter_errors(values)
+    first = min(errors, key=lambda error: list(map(str, error.path)), default=None)
+    if first is not None:
+        raise InputError(f"{source}: {_describe(first)}")
+
+
+@cache
+def _validator(part: str) -> StrictValidator:
+    # in C where PyYAML can, because every training waits for it
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=loader)
+    of_part = {"$ref": f"#/$defs/{part}", "$defs": schema["$defs"]}
+    return StrictValidator(of_part if part else schema)
+
+
+def _describe(error: ValidationError) -> str:
+    key = ".".join(map(str, error.absolute_path))
+    prefix = f"{key}: " if key else ""
+    if error.validator == "additionalProperties":
+        known = error.schema.get("properties", {})
+        unknown = ", ".join(f"'{name}'" for name in error.instance if name not in known)
+        return f"{prefix}unknown key {unknown}; known are {', '.join(known)}"
+    if error.validator == "required":
+        missing = ", ".join(f"'{k}'" for k in error.validator_value if k not in error.instance)
+        return f"{prefix}missing key {missing}"
+    described = error.schema.get("description", "")
+    if described.startswith("May hold"):
+        return f"{prefix}{error.instance!r}; it m{described[1:]}"
+    return f"{prefix}{error.message}"
