@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import yaml
@@ -49,11 +49,15 @@ def test_a_right_run_is_brought_under_its_own_name_and_stays(elsewhere, tmp_path
     assert (target / "history.csv").read_text() == "mine"
 
 
+OTHER = replace(RUNS[0], rounds=3)
+
+
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
         (lambda run: change(run, code_sha256="0" * 64), "trained by code 00000000, this is"),
-        (lambda run: change(run, run={**asdict(RUNS[0]), "rounds": 3}), "is not asked for"),
+        (lambda run: change(run, run=asdict(OTHER), name=OTHER.name), "is not asked for"),
+        (lambda run: change(run, run=asdict(OTHER)), "one of them was changed"),
         (lambda run: (run / "timing.csv").unlink(), "timing.csv: missing; bring the whole folder"),
         (lambda run: (run / "history.csv").write_text("round,client\n1,"), "not a finished run"),
         (lambda run: (run / "run.json").write_text("{"), "not readable as JSON"),
