@@ -151,6 +151,10 @@ LOOPS: dict[str, Callable[[nn.Sequential], nn.Sequential]] = {
 """What a loop trains, made of the engine's model."""
 
 
+TESTED, TURNS_WITH_TESTS = ("evaluation", "all_tests"), 2
+"""What takes long and is compared with nothing closely is measured in the first turns only."""
+
+
 def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: list[str]) -> dict:
     """Compare both for one model; speeds are images per second, the ratio a median of pairs."""
     model, base, clients = set_up(run, n_images, device)
@@ -167,10 +171,14 @@ def measure(run: Run, n_images: int, repeats: int, device: torch.device, names: 
     for work in turn.values():
         work(clients[:1])  # warms up
     turns = [
-        {key: seconds(lambda w=work: w(clients), device) for key, work in turn.items()}
-        for _ in range(repeats)
+        {
+            key: seconds(lambda w=work: w(clients), device)
+            for key, work in turn.items()
+            if key not in TESTED or number < TURNS_WITH_TESTS
+        }
+        for number in range(repeats)
     ]
-    times = {key: [taken[key] for taken in turns] for key in turn}
+    times = {key: [taken[key] for taken in turns if key in taken] for key in turn}
 
     median = {key: statistics.median(values) for key, values in times.items()}
     trained = run.n_clients * n_images * run.method.train[0].epochs

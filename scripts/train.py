@@ -5,10 +5,12 @@ goes on from its checkpoint.
 """
 
 import argparse
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from math import inf
 from pathlib import Path
 
 from fedper.data.stored import load_dataset, read_partition
+from fedper.errors import InputError
 from fedper.exits import one_line_errors
 from fedper.job.checkpoint import Checkpoints, kept_in
 from fedper.job.limit import Limit
@@ -24,6 +26,14 @@ def show(line: str) -> None:
         print(line, flush=True)
 
 
+def time(text: str) -> float:
+    """Read an amount of time."""
+    value = float(text)
+    if not 0 <= value < inf:
+        raise ValueError
+    return value
+
+
 @one_line_errors
 def main() -> None:
     """Read the command line and the inputs, simulate, write."""
@@ -36,16 +46,19 @@ def main() -> None:
         "--checkpoints", type=Path, help="folder of this run alone, to go on from if it is killed"
     )
     parser.add_argument(
-        "--checkpoint-seconds", type=float, default=60, help="least time between two (default: 60)"
+        "--checkpoint-seconds", type=time, default=60, help="least time between two (default: 60)"
     )
     parser.add_argument(
-        "--minutes", type=float, help="stop before a round that would not fit (default: no limit)"
+        "--minutes", type=time, help="stop before a round that would not fit (default: no limit)"
     )
     parser.add_argument(
         "--elsewhere", action="store_true", help="go on from a checkpoint of another machine"
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the three files")
     arguments = parser.parse_args()
+    folder, every_s = arguments.checkpoints, arguments.checkpoint_seconds
+    if arguments.minutes is not None and folder is None:
+        raise InputError("--minutes: a run that stops goes on from a checkpoint; add --checkpoints")
 
     limit = Limit(arguments.minutes)
     run = read_run(arguments.run)
@@ -53,8 +66,7 @@ def main() -> None:
     partition = read_partition(arguments.partition)
     device = set_up_device(arguments.device, run)
     about = conditions(run, dataset, partition, device)
-    folder, every_s = arguments.checkpoints, arguments.checkpoint_seconds
-    with kept_in(folder), limit.heeding_sigterm():
+    with kept_in(folder), limit.heeding_sigterm() if folder else nullcontext():
         checkpoints = Checkpoints(folder, about, every_s, arguments.elsewhere) if folder else None
         progress = simulate(run, dataset, partition, device, show, checkpoints, limit)
         about["machines"] = progress.machines

@@ -266,6 +266,23 @@ def test_other_limits_of_a_run_train_nothing(finished):
     assert "train" not in plan
 
 
+def test_the_limits_of_a_run_reach_its_command(finished):
+    config = changed(compute={"checkpoint_seconds": 7, "minutes": 0.5, "elsewhere": True})
+    config["datasets"]["cifar10"]["learning_rate"] = 0.03
+    commands = snakemake(finished, "--dry-run", config=config).stdout
+    assert "--device cpu --checkpoint-seconds 7 --minutes 0.5 --elsewhere --checkpoints" in commands
+
+
+@pytest.mark.slow
+def test_a_run_that_is_cut_goes_on_by_retries(finished):
+    config = changed(compute={"minutes": 0.0001})
+    config["datasets"]["cifar10"]["learning_rate"] = 0.004
+    target = "results/tiny/figures/figure2.png"
+    result = snakemake(finished, "--retries", "2", "--", target, config=config)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count(": stopped by the time limit after round 1 of 2") == 2
+
+
 def test_another_seed_trains_only_that_seed(finished):
     """The draw of workers has a seed too, so their data are prepared once more, fetched not.
 

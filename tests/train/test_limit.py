@@ -10,7 +10,7 @@ import fedper.job.limit as module
 import pandas as pd
 import pytest
 import torch
-from conftest import REPOSITORY, SMALL
+from conftest import REPOSITORY, SMALL, run_main
 from fedper.data.draw import draw_partition
 from fedper.data.stored import save_dataset, write_partition
 from fedper.exits import TRY_AGAIN, TryAgainError
@@ -102,6 +102,14 @@ def test_checkpoints_are_at_least_so_many_seconds_apart(
     rounds.clear()
     simulate(change(RUN, rounds=5), small_dataset, partition, CPU, nothing, slow)
     assert rounds == [4, 5]
+
+
+def test_a_limit_without_checkpoints_is_refused():
+    status, words = run_main(
+        "train.py", "--run", RUN.to_json(), "--data", "d", "--partition", "p", "--out", "o",
+        "--minutes", "1",
+    )  # fmt: skip
+    assert (status, "add --checkpoints" in words) == (1, True)
 
 
 @pytest.mark.parametrize("by", ["minutes", "SIGTERM"])

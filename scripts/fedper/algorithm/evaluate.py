@@ -1,9 +1,9 @@
 """Testing clients on their own test samples, in every way that a run names.
 
-Averaging the weights of clients that have drifted apart shrinks activations, so the averaged
-running statistics fit nobody and a model that has learnt can score at chance. What BatchNorm uses
-in a test, and at which moment of a round a client is tested, therefore decide what one sees; one
-run measures several :class:`fedper.method.Test`, which need no other training:
+Averaging the weights of clients that have drifted apart shrinks activations. Then the averaged
+running statistics fit nobody, and a model that has learnt can score at chance. So the result
+depends on what BatchNorm uses in a test, and on the moment of the test. One run measures several
+:class:`fedper.method.Test`; BatchNorm uses in them:
 
 "averaged"     evaluation mode, with the running statistics that the model then has: of the base
                the averaged ones, or what fine-tuning made of them (the authors' CIFAR)
@@ -49,8 +49,8 @@ def measure(model: nn.Sequential, client: Client, test: Test, run: Run) -> Tenso
 def reestimate_statistics(model: nn.Module, samples: Samples, run: Run) -> None:
     """Replace all BatchNorm statistics by those of ``samples``, averaged over equal chunks.
 
-    What ``torch.optim.swa_utils.update_bn`` does; but that reads a counter of every layer for
-    every chunk from the device, and so waits for it each time.
+    ``torch.optim.swa_utils.update_bn`` does the same, but it waits for the device at every layer
+    and chunk, to read a counter.
     """
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
@@ -71,9 +71,11 @@ def reestimate_statistics(model: nn.Module, samples: Samples, run: Run) -> None:
 def score(model: nn.Module, samples: Samples, batches: list[Tensor], run: Run) -> Tensor:
     """Predict the samples of ``batches`` (rows, int64 [B]), in the model's present mode.
 
-    Returns float64 [4], still on the device: the number of correct ones; the balanced accuracy,
-    mean over the classes that occur of the share that is predicted correctly; the number of samples
-    with the commonest label, which always guessing that would get; the loss, a mean in nats.
+    Returns float64 [4], still on the device:
+        the number of correct predictions;
+        the balanced accuracy: mean, over the classes that occur, of the share predicted correctly;
+        the number of samples with the commonest label, which always guessing it would get;
+        the loss, a mean in nats.
     """
     hits, classes, total_loss = [], [], torch.zeros((), device=samples.rows.device)
     for rows in batches:

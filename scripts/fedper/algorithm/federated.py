@@ -101,10 +101,10 @@ def welcome_base(
 ) -> None:
     """End a round: every client receives the new W_B, and is tested with its own W_P_j.
 
-    In between it trains what its method trains when a new base is there. In the paper's fine-tuning
-    (claim C7) that is W_P_j alone, which it keeps; the BatchNorm statistics of the frozen base
-    move, and are forgotten after the test. Each client is replaced in ``clients``. The arguments
-    are those of :func:`server_round`.
+    Between the two it trains the phases ``new_base`` of its method. In the paper's fine-tuning
+    (claim C7) that is W_P_j alone, which it keeps. The BatchNorm statistics of the frozen base move
+    meanwhile, and are forgotten after the test. Each client is replaced in ``clients``. The
+    arguments are those of :func:`server_round`.
     """
     for place, client in enumerate(clients):
         load_layers(model, base, client, run)

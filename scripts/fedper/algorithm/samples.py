@@ -15,11 +15,13 @@ PADDING = 4
 class DeviceSplit:
     """One split of a data set on one device, shared by all clients.
 
-    Images stay uint8 until a batch is made of them, so even the whole of CIFAR-10 takes 184 MB.
+    Images stay uint8 until a batch is made of them, so all of CIFAR-10 takes 184 MB.
 
-    images: uint8 [N, 3, H, W].
-    labels: int64 [N].  mean, sd: float32 [1, 3, 1, 1]; pixels, scaled to 0 … 1, become
-    (x - mean) / sd.
+    Attributes:
+        images: uint8 [N, 3, H, W].
+        labels: int64 [N].
+        mean: float32 [1, 3, 1, 1]; pixels x, scaled to 0 … 1, become (x - mean) / sd.
+        sd: float32 [1, 3, 1, 1].
     """
 
     images: Tensor
@@ -30,8 +32,12 @@ class DeviceSplit:
     def batch(self, rows: Tensor, moves: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Gather samples: normalised images float32 [B, 3, H, W], labels int64 [B].
 
-        moves: int64 [B, 3], as of :func:`draw_moves`, or None for images as they are. The images
-        lie in memory channels last, as convolutions want them.
+        The images lie in memory channels last, as convolutions want them.
+
+        Args:
+            rows: int64 [B], which samples.
+            moves: int64 [B, 3], how the images are augmented, as of :func:`draw_moves`; None leaves
+                them as they are.
         """
         if moves is None:
             pixels = self.images.index_select(0, rows)
@@ -66,9 +72,12 @@ def moved(padded: Tensor, moves: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples of one client: ``rows`` (int64 [n], on the same device) of a shared split.
+    """The samples of one client.
 
-    smallest_batch: 2 where the model cannot train on a single image (BatchNorm on 1 x 1 maps).
+    Attributes:
+        split: shared by all clients.
+        rows: int64 [n], which samples of the split; on the same device.
+        smallest_batch: 2 where the model cannot train on a single image (BatchNorm on 1 x 1 maps).
     """
 
     split: DeviceSplit
@@ -80,12 +89,18 @@ class Samples:
         return len(self.rows)
 
     def batches(self, size: int) -> list[Tensor]:
-        """Rows of all samples in order, ``size`` at a time; what is too few joins those before."""
+        """List the rows of all samples in order, ``size`` at a time.
+
+        A last batch that is too small for the model is added to the one before.
+        """
         n_last = len(self) % size
         n_whole = len(self) - (n_last if 0 < n_last < self.smallest_batch else 0)
         *batches, last = self.rows[:n_whole].split(size) or [self.rows]
         return [*batches, torch.cat([last, self.rows[n_whole:]])]
 
     def chunks(self, size: int) -> list[Tensor]:
-        """Rows of all samples in order, in chunks of at most ``size`` that differ by one."""
+        """List the rows of all samples in order, in chunks of ``size`` at most.
+
+        Their lengths differ by one at most.
+        """
         return list(self.rows.tensor_split(-(-len(self) // size)))

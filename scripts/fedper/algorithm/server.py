@@ -1,4 +1,4 @@
-"""The server in one global round: what it sends, what it takes in, and what it makes of that."""
+"""The server in one global round: what it sends, and how it averages what comes back."""
 
 import torch
 
@@ -8,8 +8,9 @@ from fedper.algorithm.state import Client, Message, Report, State, Update
 class WeightedMean:
     """W_B ← Σ_j γ_j W_B,j with γ_j = n_j / Σ n_j, over weights and BatchNorm buffers alike.
 
-    Messages are summed in float64 as they arrive, so memory does not grow with the number of
-    clients, and their order hardly ever shows in the float32 result. Counters (int64) are rounded.
+    Messages are summed in float64 as they arrive. So memory does not grow with the number of
+    clients, and the order of messages hardly ever changes the float32 result. Counters (int64) are
+    rounded.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class WeightedMean:
                 self._dtypes[name] = tensor.dtype
 
     def take(self) -> State:
-        """Return the mean in the messages' dtypes; the sum is given up, tensor by tensor."""
+        """Return the mean in the messages' dtypes; this frees the sum, tensor by tensor."""
         mean: State = {}
         for name, dtype in self._dtypes.items():
             value = self._total.pop(name).div_(self._n_samples)
@@ -37,11 +38,12 @@ class WeightedMean:
 
 
 class Server:
-    """Where FEDPER-SERVER stands in a round: what it has sent, and the sum of what came back.
+    """FEDPER-SERVER within one round: what it sends, and the sum of what has come back.
 
-    download: what every client receives.  clients: all of them, in the order in which their
-    updates will come; each is replaced in this list by what its update made of it, so that all
-    clients' personal layers are never in memory twice.
+    Args:
+        base: W_B, which every client receives, as the attribute ``download``.
+        clients: all of them, in the order of their updates. Each update replaces its client in this
+            list, so that no client's personal layers are in memory twice.
     """
 
     def __init__(self, base: State, clients: list[Client]) -> None:
@@ -52,7 +54,7 @@ class Server:
         self._reports: list[Report] = []
 
     def receive(self, update: Update) -> None:
-        """Take in the next client's update; raises ValueError if it is another client's."""
+        """Add the next client's update; raises ValueError if it is another client's."""
         upload, client, train_loss = update
         place = len(self._reports)
         if client.number != self._clients[place].number:

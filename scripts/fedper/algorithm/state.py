@@ -28,9 +28,14 @@ class Message:
 class Client:
     """One client: its data, and what never leaves it.
 
-    personal: W_P_j and its BatchNorm buffers.  base_statistics: the base's BatchNorm buffers as
-    this client's last training left them, kept where a test uses a client's "own".  momentum: of
-    all parameters, kept where the run carries it over.
+    Attributes:
+        number: from 0.
+        train: samples that it trains on.
+        test: samples that it is tested on.
+        personal: W_P_j and its BatchNorm buffers.
+        base_statistics: the base's BatchNorm buffers after this client's last training; kept where
+            a test uses a client's "own".
+        momentum: of all parameters; kept where the run carries it over.
     """
 
     number: int
@@ -45,7 +50,12 @@ class Client:
 class Report:
     """What the history says of one client's part in one round.
 
-    train_loss: float64 [], a mean in nats; it stays on the device, so that nobody waits for it.
+    Attributes:
+        client: its number.
+        train_loss: float64 [], mean over its samples, in nats. It stays on the device, so that the
+            host does not wait for a GPU.
+        bytes_up: sent to the server.
+        bytes_down: received from it.
     """
 
     client: int
@@ -55,9 +65,12 @@ class Report:
 
 
 class Update(NamedTuple):
-    """What comes of a client's training: W_B to send, the client with its new W_P_j, the loss.
+    """The result of a client's training.
 
-    train_loss: as in :class:`Report`.
+    Attributes:
+        upload: W_B,j and n_j, for the server.
+        client: with its new W_P_j.
+        train_loss: as in :class:`Report`.
     """
 
     upload: Message

@@ -1,4 +1,4 @@
-"""Weights and BatchNorm buffers of layers: drawn, copied out of a model and copied into it."""
+"""Weights and BatchNorm buffers of layers: drawn, copied out of a model, and copied into one."""
 
 from copy import deepcopy
 

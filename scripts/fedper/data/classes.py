@@ -24,9 +24,14 @@ def slot_size(n_per_class: int, n_clients: int, classes_per_client: int, n_class
 def check_classes(
     settings: dict, n_clients: int, classes_per_client: int, n_classes: int, where: str
 ) -> None:
-    """Raise InputError unless the rule of ``settings`` can be followed; ``where`` is its start.
+    """Raise InputError unless the rule of ``settings`` can be followed.
 
-    settings: of the configuration's ``partition``.
+    Args:
+        settings: of the configuration's ``partition``.
+        n_clients: N.
+        classes_per_client: k.
+        n_classes: of the data set.
+        where: starts the message.
     """
     k, slots = classes_per_client, n_clients * classes_per_client
     words = f"{n_clients} clients x {k} classes"
@@ -65,7 +70,7 @@ def _check_split(n: int, fraction: float, where: str) -> None:
 
 
 def shared_per_class(settings: dict) -> dict[str, int]:
-    """Say how many images of each class clients share, of each split that they take any of."""
+    """Return how many images of each class clients share, for each split that they use."""
     test = settings["test"]
     official = {} if test["from"] == "own" else {"test": test["images_per_class"]}
     return {"training": settings["images_per_class"], **official}
@@ -82,9 +87,10 @@ def slots_per_class(
 def assign_slots(
     n_clients: int, n_classes: int, classes_per_client: int, most: int, seed: int
 ) -> NDArray[np.int64]:
-    """Draw slots of the rule slots: int64 [N, C]; no class has more than ``most``.
+    """Draw slots by the rule slots: int64 [N, C]; no class has more than ``most``.
 
-    C·most is N·k at least, as ``check_classes`` makes sure; else no class would be left at last.
+    C·most must be at least N·k, which ``check_classes`` makes sure of; otherwise the last slots
+    would find no class.
     """
     generator = np.random.default_rng(seed_for(seed, "slots"))
     held = np.zeros((n_clients, n_classes), dtype=np.int64)
@@ -98,7 +104,7 @@ def assign_slots(
 def assign_balanced(
     n_clients: int, n_classes: int, classes_per_client: int, seed: int
 ) -> NDArray[np.int64]:
-    """Draw slots of the rule balanced: int64 [N, C] of 0 and 1, columns sum to N·k/C.
+    """Draw slots by the rule balanced: int64 [N, C] of 0 and 1, columns sum to N·k/C.
 
     Starts from a regular pattern and lets random pairs of clients trade the classes that only
     one of them holds (curveball trades, Strona et al. 2014), which keeps all sums and reaches

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 [n, 3, H, W] and labels int64 [n]; in a Dataset sorted by images' SHA-256.
+    """Labelled images; in a Dataset they are sorted by the images' SHA-256.
 
-    clients: int64 [n], who holds each sample, where the data set itself says so (FLICKR-AES);
-    None where a partition has yet to deal the samples out (CIFAR).
+    Attributes:
+        images: uint8 [n, 3, H, W].
+        labels: int64 [n].
+        clients: int64 [n], who holds each sample, where the data set says so (FLICKR-AES); None
+            where a partition deals the samples out (CIFAR).
     """
 
     images: NDArray[np.uint8]
@@ -22,10 +25,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The two splits of a data set, its training pixels' statistics, and its provenance.
+    """A data set in its canonical form.
 
-    mean, sd: float64 [3], per channel over all training images, pixels scaled to 0 … 1.
-    provenance: where the images came from, as it is written into every run's ``run.json``.
+    Attributes:
+        train: the training split.
+        test: the test split.
+        n_classes: labels are 0 … n_classes - 1.
+        mean: float64 [3], per channel over all training images, pixels scaled to 0 … 1.
+        sd: float64 [3], likewise.
+        provenance: where the images came from, for every run's ``run.json``.
     """
 
     train: Split

@@ -31,8 +31,15 @@ def draw_partition(
 ) -> Partition:
     """Draw who holds what; the same arguments give the same partition.
 
-    settings: of the configuration's ``partition``. classes_per_client: None where clients are
-    workers. Raises InputError if the rule cannot be followed with these images.
+    Args:
+        dataset: whose samples are dealt out.
+        settings: of the configuration's ``partition``.
+        n_clients: N.
+        classes_per_client: k; None where clients are workers.
+        seed: of the draw.
+
+    Raises:
+        InputError: the rule cannot be followed with these images.
     """
     if settings["rule"] == "workers":
         partition = partition_by_client(dataset, n_clients, seed)

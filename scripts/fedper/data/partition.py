@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ClientSamples:
-    """One client's classes, and its rows for training and for testing, each ascending.
+    """What one client holds; all lists ascend.
 
-    Training rows are of the data set's training split; of which split test rows are, the
-    Partition says.
+    Attributes:
+        classes: labels that it holds images of.
+        train: rows of the data set's training split.
+        test: rows of the split that the Partition names.
     """
 
     classes: list[int]
@@ -18,12 +20,16 @@ class ClientSamples:
 
 @dataclass(frozen=True)
 class Partition:
-    """All clients' samples, with the seed and the k that they were drawn for (None: by worker).
+    """All clients' samples, and what they were drawn for.
 
-    tests_are_training_images: clients are tested on images of the training split that they hold
-    and do not train on, not on images of the test split.
-    drawn_from: ``samples`` (the rule and its settings, as of a Run) and ``labels_sha256`` (of the
-    data set, see :func:`fedper.data.dataset.labels_digest`); empty if nobody says.
+    Attributes:
+        seed: of the draw.
+        classes_per_client: k; None where clients are workers.
+        tests_are_training_images: True: test rows are of the training split, images that the client
+            holds and does not train on. False: they are of the test split.
+        clients: what each holds.
+        drawn_from: ``samples`` (the rule and its settings, as of a Run) and ``labels_sha256`` (see
+            :func:`fedper.data.dataset.labels_digest`); empty if unknown.
     """
 
     seed: int

@@ -16,7 +16,7 @@ def prepare(
 ) -> tuple[Dataset, pd.DataFrame]:
     """Read or make a data set; also return what was left out: columns worker, image, reason.
 
-    settings: as of :func:`fedper.plan.experiments.data_settings`. receipt: as of
+    settings: as of :func:`fedper.plan.draws.data_settings`. receipt: as of
     :func:`fedper.fetch.sources.fetch`. seed and n_threads: see RawData. Raises InputError if the
     record of the data set names no reader, and as readers do.
     """

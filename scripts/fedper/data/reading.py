@@ -14,7 +14,7 @@ class RawData:
     """What ``read`` of a module takes; it returns the Dataset and what was left out of it.
 
     folder, names   its files, in a layout that names the module in the data set's record
-    settings        of the configuration, see :func:`fedper.plan.experiments.data_settings`
+    settings        of the configuration, see :func:`fedper.plan.draws.data_settings`
     n_classes       labels are 0 … n_classes - 1
     seed            of what a reader draws, or None where nothing is drawn
     n_threads       that may work at the same time

@@ -43,7 +43,8 @@ def simulate(
         device: where to compute.
         show: is given a line after each round.
         checkpoints: where the run goes on from, and what it leaves; None: neither.
-        limit: when to stop before the last round; None: never.
+        limit: when to stop before the last round; None: never. Without checkpoints a run that stops
+            is lost.
 
     Raises:
         InputError: as ``set_up`` and ``Checkpoints.load`` do.
@@ -101,10 +102,9 @@ def play_rounds(
             show(diverged)
             break
         if reached:
-            kept = "the same command goes on" if checkpoints else "there is no checkpoint"
             raise TryAgainError(
                 f"{run.name}: stopped by {reached} after round {progress.round} of {run.rounds}; "
-                f"{kept}"
+                "the same command goes on"
             )
 
 

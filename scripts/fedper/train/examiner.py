@@ -18,11 +18,16 @@ from fedper.run import Run
 
 
 class Score(NamedTuple):
-    """How one client's model does on its own test samples.
+    """The result of one client's model on its own test samples.
 
-    test: the Test's name.  n_correct: samples.  balanced_accuracy: mean, over the classes that
-    occur, of the share that is predicted correctly.  n_commonest: samples with the commonest
-    label, which always guessing that would get.  loss: a mean in nats.
+    Attributes:
+        client: its number.
+        test: the Test's name.
+        n_samples: tested.
+        n_correct: predicted correctly.
+        balanced_accuracy: mean, over the classes that occur, of the share predicted correctly.
+        n_commonest: samples with the commonest label, which always guessing it would get.
+        loss: mean cross-entropy, in nats.
     """
 
     client: int
@@ -38,7 +43,7 @@ class Score(NamedTuple):
 class Examiner:
     """Tests clients in one round, in all ways that are due; called as a ``federated.Examine``.
 
-    What it finds stays on the device until :meth:`scores`, so that nobody waits for it.
+    The results stay on the device until :meth:`scores`, so that the host does not wait for a GPU.
 
     Attributes:
         round_: number of the round, from 1.
@@ -85,7 +90,7 @@ class Examiner:
             )
 
     def scores(self) -> list[Score]:
-        """Bring all that was found from the device, sorted by client and as the run lists tests."""
+        """Bring all results from the device, sorted by client and as the run lists tests."""
         order = [test.name for test in self.run.tests]
         values = torch.stack([values for *_, values in self.found]).tolist()
         scores = [
