@@ -269,8 +269,9 @@ def test_other_limits_of_a_run_train_nothing(finished):
 def test_the_limits_of_a_run_reach_its_command(finished):
     config = changed(compute={"checkpoint_seconds": 7, "minutes": 0.5, "elsewhere": True})
     config["datasets"]["cifar10"]["learning_rate"] = 0.03
-    commands = snakemake(finished, "--dry-run", config=config).stdout
-    assert "--device cpu --checkpoint-seconds 7 --minutes 0.5 --elsewhere --checkpoints" in commands
+    result = snakemake(finished, "--dry-run", "--printshellcmds", config=config)
+    words = "--device cpu --checkpoint-seconds 7 --minutes 0.5 --elsewhere --checkpoints"
+    assert words in result.stdout + result.stderr
 
 
 @pytest.mark.slow
@@ -280,7 +281,8 @@ def test_a_run_that_is_cut_goes_on_by_retries(finished):
     target = "results/tiny/figures/figure2.png"
     result = snakemake(finished, "--retries", "2", "--", target, config=config)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count(": stopped by the time limit after round 1 of 2") == 2
+    said = result.stdout + result.stderr
+    assert said.count(": stopped by the time limit after round 1 of 2") == 2
 
 
 def test_another_seed_trains_only_that_seed(finished):
