@@ -5,25 +5,19 @@ goes on from its checkpoint.
 """
 
 import argparse
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from math import inf
 from pathlib import Path
 
 from fedper.data.stored import load_dataset, read_partition
 from fedper.errors import InputError
-from fedper.exits import one_line_errors
+from fedper.exits import one_line_errors, say
 from fedper.job.checkpoint import Checkpoints, kept_in
 from fedper.job.limit import Limit
 from fedper.job.record import conditions, write_run
 from fedper.job.simulate import simulate
 from fedper.plan.run_file import read_run
 from fedper.train.device import set_up_device
-
-
-def show(line: str) -> None:
-    """Print a line at once; who reads it may have ended, by the same SIGTERM."""
-    with suppress(BrokenPipeError):
-        print(line, flush=True)
 
 
 def time(text: str) -> float:
@@ -68,7 +62,7 @@ def main() -> None:
     about = conditions(run, dataset, partition, device)
     with kept_in(folder), limit.heeding_sigterm() if folder else nullcontext():
         checkpoints = Checkpoints(folder, about, every_s, arguments.elsewhere) if folder else None
-        progress = simulate(run, dataset, partition, device, show, checkpoints, limit)
+        progress = simulate(run, dataset, partition, device, say, checkpoints, limit)
         about["machines"] = progress.machines
         write_run(arguments.out, about, progress.history, progress.timing)
 

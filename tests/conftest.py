@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from fedper.algorithm.federated import welcome_base
 from fedper.algorithm.models import build_model
 from fedper.algorithm.samples import DeviceSplit, Samples
@@ -28,6 +29,10 @@ from torch import nn
 pytest_plugins = ["dvc_world"]
 
 REPOSITORY = Path(__file__).parent.parent
+
+_schema = yaml.safe_load((REPOSITORY / "scripts/fedper/plan/schema.yaml").read_text("utf-8"))
+STATISTICS = _schema["$defs"]["test"]["properties"]["batchnorm"]["enum"]
+"""What BatchNorm can use in a test."""
 
 SHIFT = int(os.environ.get("FEDPER_TEST_SEED", "0"))
 """Added to the seeds of made-up data: no test may rest on these numbers alone."""

@@ -144,7 +144,7 @@ def test_everything_is_made(finished):
     assert {row["reading"] for row in readings if row["mean"]} == {
         "the authors' code", "our reading until now",
         "test: end reestimated", "test: end own", "test: before averaged",
-        "test: end averaged, all tuned",
+        "test: end averaged (all tuned)",
     }  # fmt: skip
     methods = {row["method"] for row in csv.DictReader((results / "tables/table1.csv").open())}
     assert methods == {"FedAvg", "FedPer", "FedRep", "LG-FedAvg"}

@@ -20,6 +20,6 @@ average in :mod:`~fedper.algorithm.server`. FedAvg is K_P = 0; training each cli
 all layers.
 
 The folders are the stages through which data flow, and import only what comes before them:
-fetch, data, plan, algorithm, train, judge, draw, report; keep, beside them, knows DVC. The modules
-here are the ground that all stand on.
+fetch, data, plan, algorithm, train, job, judge, draw, report; keep, beside them, knows DVC. The
+modules here are the ground that all stand on.
 """

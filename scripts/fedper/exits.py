@@ -1,5 +1,6 @@
 """How the scripts end: in one line, with an exit status that says whether to call them again."""
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -8,6 +9,18 @@ from fedper.errors import InputError
 
 TRY_AGAIN = 75
 """Exit status of what is to be called again and then goes on (EX_TEMPFAIL of sysexits.h)."""
+
+
+def say(line: str) -> None:
+    """Print a line at once, or nothing if whoever read the output is gone.
+
+    A scheduler's SIGTERM also ends the ``tee`` that writes the log. Python would then end with a
+    status of its own, so its output is sent nowhere (as its documentation of SIGPIPE advises).
+    """
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class TryAgainError(Exception):
@@ -26,7 +39,7 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
         try:
             main()
         except TryAgainError as stopped:
-            print(stopped, flush=True)
+            say(str(stopped))
             sys.exit(TRY_AGAIN)
         except InputError as error:
             sys.exit(f"error: {error}")

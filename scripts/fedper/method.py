@@ -1,5 +1,6 @@
 """What a method is made of: phases of training, which layers are personal; and ways of testing."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -19,6 +20,11 @@ class Phase:
 def phases_from(values: list[dict]) -> tuple[Phase, ...]:
     """Make phases of what a configuration or a ``run.json`` says."""
     return tuple(Phase(**phase) for phase in values)
+
+
+def phase_layers(phases: Iterable[Phase]) -> set[str]:
+    """List what some phases train."""
+    return {phase.layers for phase in phases}
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,12 @@ class Method:
     base: str
     train: tuple[Phase, ...]
     new_base: tuple[Phase, ...]
+
+    def parts(self, n_layers: int) -> set[str]:
+        """List what can be trained of a model of ``n_layers``: "all", "base", "personal"."""
+        base = {"base"} if self.personalization_layers < n_layers else set()
+        personal = {"personal"} if self.personalization_layers > 0 else set()
+        return {"all"} | base | personal
 
 
 @dataclass(frozen=True)
@@ -70,10 +82,15 @@ class Test:
 
     @property
     def name(self) -> str:
-        """What histories call it: "end averaged", "end averaged, fresh, personal tuned"."""
-        words = [f"{self.when} {self.batchnorm}"]
-        words += ["fresh"] if self.personal == "fresh" else []
+        """What histories call it: "end averaged", "end averaged (fresh, personal tuned)"."""
+        words = ["fresh"] if self.personal == "fresh" else []
         for phase in self.train:
             epochs = "" if phase.epochs == 1 else f" for {phase.epochs}"
             words.append(f"{phase.layers} tuned{epochs}")
-        return ", ".join(words)
+        return f"{self.when} {self.batchnorm}" + (f" ({', '.join(words)})" if words else "")
+
+    @property
+    def needs(self) -> set[str]:
+        """The parts of a model without which this test makes no sense, of :meth:`Method.parts`."""
+        fresh = {"base", "personal"} if self.personal == "fresh" else set()
+        return phase_layers(self.train) | fresh

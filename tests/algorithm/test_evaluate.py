@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import build, evaluate_client, evaluate_round, random_samples, start
-from fedper.algorithm.evaluate import BATCHNORM as STATISTICS
+from conftest import STATISTICS, build, evaluate_client, evaluate_round, random_samples, start
 from fedper.algorithm.evaluate import reestimate_statistics, score
 from fedper.algorithm.federated import client_update, server_round
 from fedper.algorithm.state import Message

@@ -13,8 +13,7 @@ import plain_networks
 import plain_protocol as plain
 import pytest
 import torch
-from conftest import RUN, SHIFT
-from fedper.algorithm import evaluate
+from conftest import RUN, SHIFT, STATISTICS
 from fedper.data.dataset import Dataset, Split
 from fedper.data.partition import ClientSamples, Partition
 from fedper.job.progress import Progress
@@ -256,7 +255,7 @@ def test_two_rounds_are_those_of_a_plain_loop_to_the_last_bit(kind, network, met
 
 @pytest.mark.parametrize("kind", PIXELS)
 def test_recording_more_tests_changes_no_weight_and_no_row_of_the_reference(kind):
-    everything = [Test(*names) for names in product(("before", "after", "end"), evaluate.BATCHNORM)]
+    everything = [Test(*names) for names in product(("before", "after", "end"), STATISTICS)]
     reference = Test("end", BATCHNORM[kind])
     everything.remove(reference)
     played = []

@@ -11,6 +11,7 @@ from fedper.data.draw import draw_by_class
 from fedper.data.partition import ClientSamples, Partition
 from fedper.draw.beyond import draw_clients, draw_communication
 from fedper.draw.curves import draw_depths, draw_methods, draw_variants
+from fedper.draw.figures import DRAWERS
 from fedper.draw.partition_map import draw_partitions, draw_ratings
 from fedper.draw.style import save_figure
 from fedper.draw.tests import draw_tests
@@ -292,7 +293,7 @@ def test_runs_of_several_machines_are_named_in_figures_tables_claims_and_facts(t
     made = [write_run(tmp_path / f"{s}", change(RUN, seed=s), [(5, 5), (6, 6)]) for s in seeds]
     assert describe_machines(made) == ""
     machines = [{"from_round": 1, "device": "cpu: a"}, {"from_round": 2, "device": "cuda: b"}]
-    moved = "went on on another machine"
+    moved = "continued on another machine"
     for n, folder in enumerate(made):
         about = json.loads((folder / "run.json").read_text())
         (folder / "run.json").write_text(json.dumps({**about, "machines": machines}))
@@ -305,9 +306,9 @@ def test_runs_of_several_machines_are_named_in_figures_tables_claims_and_facts(t
                               "--known", REPOSITORY / "paper/results.yaml",
                               "--out", tmp_path / "table")  # fmt: skip
             assert status == (0, "")
-            assert f"Note. Went on on another machine: {name}" in (tmp_path / "table.md").read_text(
-                encoding="utf-8"
-            )
+            assert f"Note. Continued on another machine: {name}" in (
+                tmp_path / "table.md"
+            ).read_text(encoding="utf-8")
     assert describe_machines(made) == f"5 of 5 runs {moved}, see their run.json"
 
 
@@ -395,10 +396,23 @@ def test_fine_tuned_fedavg_is_a_test_of_the_runs_of_fedavg_after_their_reference
     there = rows[rows["fault"] == ""].groupby(["method", "test"])["client"].nunique()
     assert there.to_dict() == {
         ("FedAvg", "end own"): 2, ("FedPer", "end own"): 2,
-        ("FedAvg fine-tuned", "end own, all tuned"): 2,
+        ("FedAvg fine-tuned", "end own (all tuned)"): 2,
     }  # fmt: skip
     lost = rows[rows["fault"] == "missing"]["method"].tolist()
     assert sorted(lost) == ["FedAvg", "FedAvg fine-tuned", "FedPer"]
     figure = draw_variants(mean_over_clients(rows[rows["seed"] != 99]), "note")
     drawn = {line.get_label() for line in figure.axes[0].lines}
     assert {"FedAvg", "FedPer", "FedAvg fine-tuned"} <= drawn
+
+
+@pytest.mark.parametrize("kind", DRAWERS)
+def test_a_figure_of_which_every_run_is_missing_is_drawn_and_names_them(kind, tmp_path):
+    gone = [describe_run(change(RUN, personalization_layers=k_p)) for k_p in (0, 2)]
+    out = tmp_path / kind
+    status = run_main(
+        "draw_figure.py", kind, "--runs", "--missing", json.dumps(gone), "--note", "Note",
+        "--out", out,
+    )  # fmt: skip
+    assert status == (0, "")
+    assert out.with_suffix(".png").stat().st_size > 0
+    assert set(pd.read_csv(out.with_suffix(".csv"))["method"]) >= {"FedAvg", "FedPer"}

@@ -22,7 +22,6 @@ from fedper.plan.experiments import (
 )
 from fedper.plan.run_file import read_run
 
-SCHEMA = yaml.safe_load((REPOSITORY / "scripts/fedper/plan/schema.yaml").read_text())
 SCALES = ["quick", "cpu", "paper"]
 
 
@@ -441,18 +440,18 @@ def test_a_run_survives_json_and_a_run_json_file(tmp_path):
         ),
         (
             lambda d: d["method"].update(personalization_layers=0, new_base=[TUNE]),
-            "method.new_base: trains the personal layers, but 0 of 18 layers are personal",
+            "method.new_base: needs personal layers, but 0 of 18 layers are personal",
         ),
         (
             lambda d: d["method"].update(personalization_layers=18, train=[BASE]),
-            "method.train: trains the base layers, but 18 of 18 layers are personal",
+            "method.train: needs base layers, but 18 of 18 layers are personal",
         ),
         (
             lambda d: (
                 d["method"].update(personalization_layers=0)
                 or d["tests"].append(asdict(Test("end", "own", "fresh")))
             ),
-            "tests.1: trains the personal layers, but 0 of 18",
+            "tests.1: needs personal layers, but 0 of 18",
         ),
     ],
 )
@@ -491,7 +490,7 @@ def test_whole_numbers_are_numbers_and_give_the_run_the_same_name():
 def test_settings_that_do_not_go_together_are_refused_in_a_configuration_too(config):
     config["methods"]["FedPer"]["new_base"] = [TUNE]
     config["methods"]["FedAvg"]["new_base"] = [TUNE]
-    message = "quick.yaml: FedAvg on cifar10: method.new_base: trains the personal layers"
+    message = "quick.yaml: FedAvg on cifar10: method.new_base: needs personal layers"
     with pytest.raises(InputError, match=message):
         check_config(config, "quick.yaml")
 

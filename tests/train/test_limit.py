@@ -112,7 +112,7 @@ def test_a_limit_without_checkpoints_is_refused():
     assert (status, "add --checkpoints" in words) == (1, True)
 
 
-@pytest.mark.parametrize("by", ["minutes", "SIGTERM"])
+@pytest.mark.parametrize("by", ["minutes", "SIGTERM", "SIGTERM and no reader"])
 def test_the_script_ends_with_a_status_of_its_own_and_goes_on(
     small_dataset, partition, tmp_path, by
 ):
@@ -126,11 +126,13 @@ def test_the_script_ends_with_a_status_of_its_own_and_goes_on(
     limited = [*call, "--minutes", "0"] if by == "minutes" else call
     process = subprocess.Popen(limited, stdout=subprocess.PIPE, text=True)
     lines = [process.stdout.readline()]
-    if by == "SIGTERM":
+    if by == "SIGTERM and no reader":
+        process.stdout.close()
+    if by.startswith("SIGTERM"):
         process.terminate()
-    lines += process.communicate()[0].splitlines()
-    assert process.returncode == TRY_AGAIN == 75
-    assert ": stopped by " in lines[-1]
+    lines += [] if process.stdout.closed else process.stdout.read().splitlines()
+    assert process.wait() == TRY_AGAIN == 75
+    assert process.stdout.closed or ": stopped by " in lines[-1]
     assert not (tmp_path / "out").exists()
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

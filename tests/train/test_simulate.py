@@ -5,8 +5,7 @@ import fedper.job.simulate as simulation
 import pandas as pd
 import pytest
 import torch
-from conftest import SMALL, start
-from fedper.algorithm.evaluate import BATCHNORM
+from conftest import SMALL, STATISTICS, start
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.data.draw import draw_partition
 from fedper.errors import InputError
@@ -101,7 +100,7 @@ class Kernels(TorchDispatchMode):
         return function(*arguments, **(keywords or {}))
 
 
-@pytest.mark.parametrize("statistics", BATCHNORM)
+@pytest.mark.parametrize("statistics", STATISTICS)
 def test_a_round_reads_no_number_from_the_device_before_its_end(make_run, statistics):
     """On a GPU each would be a wait; tests/cuda lets CUDA itself count."""
     run = make_run(batchnorm=statistics, new_base=(Phase("personal", 1),))

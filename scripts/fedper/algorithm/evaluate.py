@@ -28,9 +28,6 @@ from fedper.algorithm.weights import restore, snapshot
 from fedper.method import Test
 from fedper.run import Run
 
-BATCHNORM = ("averaged", "reestimated", "own", "test batch")
-"""What BatchNorm can use in a test."""
-
 
 def measure(model: nn.Sequential, client: Client, test: Test, run: Run) -> Tensor:
     """Set BatchNorm as ``test`` says and :func:`score` the model, which it changes."""

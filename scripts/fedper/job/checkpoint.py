@@ -54,10 +54,10 @@ class Checkpoints:
 
     Attributes:
         folder: of this run alone; see :func:`kept_in`.
-        identity: what the next rounds depend on besides, as of
+        identity: what the next rounds depend on besides the checkpoint, as of
             :func:`fedper.job.record.conditions`; only a run that has the same goes on.
-        every_s: least number of seconds between two of them.
-        elsewhere: another machine goes on too.
+        every_s: least number of seconds between two checkpoints.
+        elsewhere: whether a checkpoint of another machine is accepted.
     """
 
     folder: Path
@@ -111,7 +111,7 @@ class Checkpoints:
             of_machine = key in MACHINE_KEYS
             if theirs.get(key) == value or (of_machine and self.elsewhere):
                 continue
-            remedy = "use --elsewhere to go on here" if of_machine else "bring that back to go on"
+            remedy = "use --elsewhere to go on here" if of_machine else "restore that to go on"
             raise InputError(
                 f"{path}: has another {key} ({_short(theirs.get(key))}) than this run "
                 f"({_short(value)}); {remedy}, or remove {path.parent} to start again"

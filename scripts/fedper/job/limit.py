@@ -23,7 +23,7 @@ class Limit:
 
     @contextmanager
     def heeding_sigterm(self) -> Iterator[None]:
-        """Take SIGTERM as the limit while the block runs; a round that has begun is finished."""
+        """Treat SIGTERM as the limit while the block runs; the current round is finished first."""
         before = signal.signal(signal.SIGTERM, self._terminate)
         try:
             yield
@@ -35,10 +35,10 @@ class Limit:
         self._begun = time.monotonic()
 
     def reached(self) -> str:
-        """Say, at the end of a round, why no further one is to begin; "" if one is.
+        """Return why no further round may begin, or "" if one may; called at the end of a round.
 
-        A round is taken to need as long as the longest so far. The first is always played, so that
-        every call of a run gets ahead.
+        The next round is expected to last as long as the longest so far. The first is always
+        played, so that every call makes progress.
         """
         now = time.monotonic()
         self._longest = max(self._longest, now - self._begun)

@@ -26,8 +26,8 @@ class Progress:
         round: the last one played.
         history: rows so far, of each round, client and test.
         timing: rows so far, of each round.
-        machines: on which the rounds were computed, each with the round that it took over
-            ``from_round``; as of :func:`fedper.job.record.machine`.
+        machines: that computed the rounds, one after another, as of
+            :func:`fedper.job.record.machine`; each with its first round, ``from_round``.
     """
 
     base: State

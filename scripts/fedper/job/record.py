@@ -64,7 +64,7 @@ def machine(device: torch.device) -> dict:
 
 
 def note_machine(progress: Progress, device: torch.device) -> None:
-    """Add this machine to those of a run, with the round from which it takes over, if it is new."""
+    """Add this machine to those of a run, with its first round, unless it is the last already."""
     here = machine(device)
     if not progress.machines or {**progress.machines[-1], **here} != progress.machines[-1]:
         progress.machines.append({"from_round": progress.round + 1, **here})

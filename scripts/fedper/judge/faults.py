@@ -48,10 +48,11 @@ def describe_machines(folders: Sequence[Path]) -> str:
     """
     abouts = [read_about(folder) for folder in folders]
     moved = [about for about in abouts if len(about.get("machines", [])) > 1]
+    n_runs = len(abouts)
     if len(moved) > MAX_NAMED:
-        return f"{len(moved)} of {len(abouts)} runs went on on another machine, see their run.json"
+        return f"{len(moved)} of {n_runs} runs continued on another machine, see their run.json"
     return "; ".join(
-        f"went on on another machine: {_name(pd.Series(describe_settings(about['run'])))} "
+        f"continued on another machine: {_name(pd.Series(describe_settings(about['run'])))} "
         f"({len(about['machines'])} machines)"
         for about in moved
     )

@@ -37,7 +37,7 @@ VALUES = ["accuracy", "balanced_accuracy"]
 """What a test measures, in 0 … 1, and what a row with a fault has not."""
 
 ONLY_TEST = "the only one"
-"""What stands in ``test`` of a history without that column."""
+"""What stands in ``test`` of a history without that column, and of runs that are all missing."""
 
 
 def read_clients(
@@ -69,7 +69,7 @@ def read_tests(folders: Sequence[Path], missing: Sequence[dict] = ()) -> pd.Data
     """
     frames = _read_runs(folders)
     tests = dict.fromkeys(name for frame in frames for name in frame["test"].unique())
-    lost = _rows_of(missing).merge(pd.DataFrame({"test": list(tests)}), how="cross")
+    lost = _rows_of(missing).merge(pd.DataFrame({"test": list(tests) or [ONLY_TEST]}), how="cross")
     return _join([*frames, lost.assign(reference=False)])
 
 

@@ -48,7 +48,7 @@ def with_fine_tuned_fedavg(tests: pd.DataFrame) -> pd.DataFrame:
     missing = tests[tests["fault"] == "missing"].drop_duplicates(RUN_COLUMNS)
     reference = tests[tests["reference"]]
     fedavg = tests[tests["method"] == "FedAvg"]
-    parts = (name.split(" ", maxsplit=1) for name in reference["test"].unique() if " " in name)
+    parts = (name.split(" ", maxsplit=1) for name in reference["test"].unique())
     names = {Test(when, batchnorm, train=(TUNED_FIRST,)).name for when, batchnorm in parts}
     tuned = fedavg[fedavg["test"].isin(names)]
     tuned = tuned.assign(method="FedAvg fine-tuned", reference=True)

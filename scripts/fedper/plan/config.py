@@ -5,9 +5,9 @@ from pathlib import Path
 from fedper.data.classes import check_classes
 from fedper.errors import InputError
 from fedper.names import DATASETS, MODELS
-from fedper.plan.experiments import runs_of_figures
+from fedper.plan.experiments import all_runs
 from fedper.plan.grids import check_figure, check_grid
-from fedper.plan.run_file import check_run
+from fedper.plan.run_file import check_settings
 from fedper.plan.schema import check_against_schema
 from fedper.plan.universes import change, universes
 from fedper.plan.yaml_files import plain, read_yaml
@@ -62,9 +62,9 @@ def check_config(config: dict, source: str) -> None:
         check_figure(config, name, figures[name], f"{source}: figures.{name}")
     for index, grid in enumerate(config["multiverse"]["runs"]):
         check_grid(config, grid, f"{source}: multiverse.runs.{index}")
-    for run in runs_of_figures(config).values():
-        check_run(run, f"{source}: {run.method.name} on {run.dataset}")
     _check_universes(config, f"{source}: multiverse.universes")
+    for run in all_runs(config).values():
+        check_settings(run, f"{source}: {run.method.name} on {run.dataset}")
 
 
 def _check_universes(config: dict, where: str) -> None:

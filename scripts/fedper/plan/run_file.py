@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from fedper.errors import InputError
+from fedper.method import phase_layers
 from fedper.names import DATASETS, MODELS
 from fedper.plan.schema import check_against_schema
 from fedper.run import Run
@@ -26,16 +27,16 @@ def read_run(text_or_path: str) -> Run:
     settings = about.get("run", values)
     check_against_schema(settings, "run", source)
     run = Run.from_values(settings)
-    check_run(run, source)
+    check_settings(run, source)
     if about.get("name", run.name) != run.name:
         raise InputError(
             f"{source}: name: {about['name']!r:.80}, but the settings are those of {run.name}; "
-            "one of them was changed, so bring back the original"
+            "one of them was changed; restore the original file"
         )
     return run
 
 
-def check_run(run: Run, where: str) -> None:
+def check_settings(run: Run, where: str) -> None:
     """Raise InputError for settings that do not go together; ``where`` starts the message."""
     if run.dataset not in DATASETS:
         raise InputError(f"{where}: dataset: {run.dataset!r:.60} is none of {', '.join(DATASETS)}")
@@ -45,26 +46,23 @@ def check_run(run: Run, where: str) -> None:
             "needs a record in fedper/names.py and a module in fedper/algorithm"
         )
     method = run.method
-    for key, phases in (("train", method.train), ("new_base", method.new_base)):
-        _check_parts(run, {phase.layers for phase in phases}, f"{where}: method.{key}")
+    _check_parts(run, phase_layers(method.train), f"{where}: method.train")
+    _check_parts(run, phase_layers(method.new_base), f"{where}: method.new_base")
     for number, test in enumerate(run.tests):
-        needed = {phase.layers for phase in test.train}
-        needed |= {"personal"} if test.personal == "fresh" else set()
-        _check_parts(run, needed, f"{where}: tests.{number}")
+        _check_parts(run, test.needs, f"{where}: tests.{number}")
         if test.when == "after" and not method.new_base:
             raise InputError(
                 f"{where}: tests.{number}: 'after' aggregation is the 'end' of a round where "
-                f"nothing is trained on the new base; write 'end'"
+                "nothing is trained on the new base; write 'end'"
             )
     if all(test.when != "end" for test in run.tests):
         raise InputError(f"{where}: tests: none at the end of a round; add one")
 
 
-def _check_parts(run: Run, layers: set[str], where: str) -> None:
-    n_personal, n_layers = run.method.personalization_layers, MODELS[run.model].n_layers
-    for name, is_there in (("personal", n_personal > 0), ("base", n_personal < n_layers)):
-        if name in layers and not is_there:
-            raise InputError(
-                f"{where}: trains the {name} layers, but {n_personal} of {n_layers} layers are "
-                "personal; change personalization_layers, or train 'all'"
-            )
+def _check_parts(run: Run, needed: set[str], where: str) -> None:
+    n_layers = MODELS[run.model].n_layers
+    for part in sorted(needed - run.method.parts(n_layers)):
+        raise InputError(
+            f"{where}: needs {part} layers, but {run.method.personalization_layers} of {n_layers} "
+            "layers are personal; change personalization_layers, or train 'all'"
+        )

@@ -99,23 +99,16 @@ def _method(settings: dict, name: str, model: str, k_p: int | None, local_epochs
 
 
 def _tests(settings: dict, method: Method, n_layers: int) -> tuple[Test, ...]:
-    """List the tests of a run that are any of its method, the reference first.
+    """List the tests that apply to a method, the reference first.
 
     Without training on the new base, "after" aggregation is the "end" of the round; so the
-    reference is tested then, and other tests would only say the same again. Without personal
-    layers there are none to draw afresh or to train alone, and without a base none to train.
+    reference is tested then, and other tests would only say the same again. Other tests that need
+    a part of the model which the method does not have are left out too.
     """
     reference, *others = map(Test.from_values, (settings["reference"], *settings["others"]))
     if not method.new_base:
         others = [test for test in others if test.when != "after"]
         if reference.when == "after":
             reference = replace(reference, when="end")
-    parts = {"all"}
-    parts |= {"personal"} if method.personalization_layers > 0 else set()
-    parts |= {"base"} if method.personalization_layers < n_layers else set()
-    for test in others.copy():
-        needed = {phase.layers for phase in test.train}
-        needed |= {"personal", "base"} if test.personal == "fresh" else set()
-        if needed - parts:
-            others.remove(test)
+    others = [test for test in others if test.needs <= method.parts(n_layers)]
     return tuple(dict.fromkeys((reference, *others)))
