@@ -48,7 +48,7 @@ def write_run(folder: Path, run: Run, correct: Callable[[str], list[int]]) -> No
     """Write what a run leaves; correct: by test, of 100 samples of each client."""
     folder.mkdir(parents=True)
     same = {"round": run.rounds, "samples": 100, "test_loss": 1.0, "train_loss": 1.0,
-            "bytes_up": 1, "bytes_down": 1}  # fmt: skip
+            "bytes_up": 1, "bytes_down": 1, "commonest": 20}  # fmt: skip
     rows = [
         {**same, "client": client, "test": test.name, "correct": value}
         for test in run.tests

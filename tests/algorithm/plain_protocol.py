@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import update_bn
 
 Batches = list[Tensor]
 Order = Callable[[int, int, str], Batches]
-"""(round from 1, client from 0, "training" or "fine-tuning") -> the rows of each batch, all epochs
-in turn; an epoch of fine-tuning is all of the client's images once."""
+"""(round from 1, client from 0, "training", "fine-tuning" or "testing") -> the rows of each batch,
+all epochs in turn; an epoch of fine-tuning, or of a test, is all of the client's images once."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Settings:
 
     `n_personal` is K_P. `fine_tuning`: the personal part is trained on after each aggregation.
     `test_batch` is None for CIFAR (tests in evaluation mode); for FLICKR-AES the number of images
-    whose statistics BatchNorm takes in a test.
+    whose statistics BatchNorm takes in a test.  `further_tests`: :func:`test_otherwise` after each
+    aggregation, in batches of `batch` images where BatchNorm takes their statistics.
     """
 
     n_rounds: int
@@ -49,6 +51,8 @@ class Settings:
     momentum: float
     fine_tuning: bool
     test_batch: int | None
+    batch: int = 0
+    further_tests: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class Played:
     """What comes of the rounds: the last base, each client's personal part, and all tests.
 
     `tests` are by (round from 1, client from 0, time), time being "before" or "after" aggregation,
-    or "fine-tuned".
+    or "fine-tuned", or a name of :func:`test_otherwise`.
     """
 
     base: dict[str, Tensor]
@@ -125,6 +129,7 @@ def play(network: nn.Sequential, clients: list[Client], order: Order, run: Setti
     networks = [copy.deepcopy(network) for _ in clients]
     n_base = len(network) - run.n_personal
     n_samples = [len(client.train_labels) for client in clients]
+    statistics: dict[int, dict[str, Tensor]] = {}
     base = copy.deepcopy(network[:n_base].state_dict())
     tests = {}
     for round_ in range(1, run.n_rounds + 1):
@@ -132,10 +137,15 @@ def play(network: nn.Sequential, clients: list[Client], order: Order, run: Setti
             own[:n_base].load_state_dict(base)
             train(own, list(own.parameters()), client, order(round_, j, "training"), run)
             tests[round_, j, "before"] = test(own, client, run.test_batch)
+            statistics[j] = running_statistics(own[:n_base])
         base = average([own[:n_base].state_dict() for own in networks], n_samples)
         for j, (own, client) in enumerate(zip(networks, clients, strict=True)):
             own[:n_base].load_state_dict(base)
             tests[round_, j, "after"] = test(own, client, run.test_batch)
+            if run.further_tests:
+                batches = order(round_, j, "testing")
+                found = test_otherwise(own, network, statistics[j], client, batches, run)
+                tests |= {(round_, j, name): tested for name, tested in found.items()}
             if run.fine_tuning:
                 fine_tune(own, n_base, client, order(round_, j, "fine-tuning"), run)
                 tests[round_, j, "fine-tuned"] = test(own, client, run.test_batch)
@@ -149,3 +159,33 @@ def fine_tune(
     network[:n_base].requires_grad_(False)
     train(network, list(network[n_base:].parameters()), client, batches, run)
     network[:n_base].requires_grad_(True)
+
+
+def running_statistics(network: nn.Module) -> dict[str, Tensor]:
+    """Copy the buffers of BatchNorm, by name."""
+    return {name: value.clone() for name, value in network.named_buffers()}
+
+
+def test_otherwise(
+    network: nn.Sequential,
+    initial: nn.Sequential,
+    statistics: dict[str, Tensor],
+    client: Client,
+    batches: Batches,
+    run: Settings,
+) -> dict[str, Tested]:
+    """Test copies of a client's network after aggregation in all further ways, by their names.
+
+    statistics: of its base, as its last training left them.  initial: the network of round 0.
+    """
+    n_base = len(network) - run.n_personal
+    names = ["reestimated", "own", "tuned"] + ["fresh"] * (run.n_personal > 0)
+    copies = {name: copy.deepcopy(network) for name in names}
+    update_bn(client.train_images.split(500), copies["reestimated"])
+    copies["own"][:n_base].load_state_dict(statistics, strict=False)
+    train(copies["tuned"], list(copies["tuned"].parameters()), client, batches, run)
+    if run.n_personal > 0:
+        copies["fresh"][n_base:].load_state_dict(initial[n_base:].state_dict())
+        fine_tune(copies["fresh"], n_base, client, batches, run)
+    found = {name: test(one, client, None) for name, one in copies.items()}
+    return found | {"test batch": test(network, client, run.batch)}

@@ -88,7 +88,7 @@ FIGURES = expand(
 )
 TABLES = expand(
     f"{RESULTS}/tables/table{{n}}.{{suffix}}",
-    n=range(1, 6),
+    n=range(1, 7),
     suffix=["csv", "md", "tex", "html", "json"],
 )
 CLAIMS = expand(f"{RESULTS}/claims.{{suffix}}", suffix=["json", "md", "html"])

@@ -9,7 +9,7 @@ rule report_pdf:
         captions=PAPER / "captions.yaml",
         facts=FACTS,
         claims=f"{RESULTS}/claims.json",
-        tables=expand(f"{RESULTS}/tables/table{{n}}.json", n=range(1, 6)),
+        tables=expand(f"{RESULTS}/tables/table{{n}}.json", n=range(1, 7)),
         drawn=lambda w: figures_of_report(),
         script=ancient(SCRIPTS / "compile_report.py"),
     output:

@@ -107,7 +107,7 @@ rule table:
     log:
         f"{LOGS}/table/table{{n}}.log",
     wildcard_constraints:
-        n="[1245]",
+        n="[12456]",
     conda:
         ENVIRONMENT
     params:

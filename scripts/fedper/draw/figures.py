@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 
 from fedper.draw.beyond import draw_clients, draw_communication
 from fedper.draw.curves import draw_depths, draw_methods, draw_variants
+from fedper.draw.moments import draw_moments
 from fedper.draw.tests import draw_tests
+from fedper.judge.moments import at_moments
 from fedper.judge.summary import (
     accuracy_and_traffic,
     last_round,
@@ -25,8 +27,9 @@ DRAWERS: dict[str, tuple[SumUp, Draw]] = {
     "clients": (last_round, draw_clients),
     "communication": (accuracy_and_traffic, draw_communication),
     "tests": (mean_over_clients, draw_tests),
+    "moments": (at_moments, draw_moments),
 }
 """How the histories of a figure's runs are summed up, and how that is drawn with a note below."""
 
-OF_EVERY_TEST = ("tests", "variants")
+OF_EVERY_TEST = ("tests", "moments", "variants")
 """Those that show other tests of the runs besides each run's reference."""

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from fedper.draw.style import STYLE, TEXT_WIDTH, write_note
 from fedper.judge.choices import differing
 from fedper.judge.multiverse import CHOICE
+from fedper.judge.rules import SEEDS_OF_INTERVAL
 
 PANEL, ROW, LINE = 0.95, 0.135, 0.115
 """Heights, in inches: of an effect's panel, a row of the matrix, a line of the note."""
@@ -126,9 +127,9 @@ def _explain(readings: pd.DataFrame) -> str:
     drawn = readings.dropna(subset="mean")
     words = ["FedPer: $K_P$ = 2. Red: the reference; dashed: its value."]
     if drawn["low"].notna().any():
-        words.append("Bars: 95 % t interval over seeds.")
+        words.append("Bars: 95 % t interval over seeds, uncorrected.")
     if drawn["low"].isna().any():
-        words.append("Open: mean of fewer than 3 seeds.")
+        words.append(f"Open: mean of fewer than {SEEDS_OF_INTERVAL} seeds.")
     if (drawn["kind"] == "test").any():
         words.append("Diamonds: other tests of the reference's runs.")
     return " ".join(words)

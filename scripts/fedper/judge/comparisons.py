@@ -1,4 +1,4 @@
-"""The test of one comparison, by the rules in :mod:`fedper.judge.rules`."""
+"""The tests of one comparison, by the rules in :mod:`fedper.judge.rules`."""
 
 from math import inf
 
@@ -9,65 +9,104 @@ from scipy import stats
 
 from fedper.judge.claims import Arm, Comparison
 from fedper.judge.histories import RUN_COLUMNS
-from fedper.judge.rules import LEVEL, MIN_SEEDS
-from fedper.names import model_order, model_title, real_name
+from fedper.judge.rules import LEVEL, MIN_SEEDS, SEEDS_OF_INTERVAL
+from fedper.names import real_name
+
+MEASURES = ["accuracy", "spread", "log odds"]
+"""What is compared of a run, see :class:`fedper.judge.claims.Comparison`."""
 
 
-def run_values(last: pd.DataFrame) -> pd.DataFrame:
-    """Sum up each run: its settings, and accuracy and spread over clients (NaN if it diverged)."""
-    by_run = last.groupby(RUN_COLUMNS, dropna=False)["accuracy"]
-    values = by_run.agg(accuracy="mean", spread="std", n="count", n_clients="size").reset_index()
-    values.loc[values["n"] < values["n_clients"], ["accuracy", "spread"]] = np.nan
+def run_values(clients: pd.DataFrame, keys: list[str] = RUN_COLUMNS) -> pd.DataFrame:
+    """Sum up each run: ``keys``, MEASURES, and whether it counts as guessing (rule 7).
+
+    clients: rows of each run and client, as of :func:`fedper.judge.summary.last_round`.  A measure
+    is NaN where the run is missing, or a client that counts as guessing has no floor.
+    """
+    guesses = clients["fault"].isin(["diverged", "untested"])
+    accuracy = clients["accuracy"].where(~guesses, clients["floor"])
+    correct = accuracy * clients["samples"]
+    log_odds = np.log((correct + 0.5) / (clients["samples"] - correct + 0.5))
+    counted = clients[keys].assign(accuracy=accuracy, log_odds=log_odds, guesses=guesses)
+    by_run = counted.groupby(keys, dropna=False, sort=False)
+    values = by_run.agg(
+        accuracy=("accuracy", "mean"),
+        spread=("accuracy", "std"),
+        log_odds=("log_odds", "std"),
+        n=("accuracy", "count"),
+        n_clients=("accuracy", "size"),
+        guesses=("guesses", "any"),
+    ).reset_index()
+    values = values.rename(columns={"log_odds": "log odds"})
+    values.loc[values["n"] < values["n_clients"], MEASURES] = np.nan
+    return values
+
+
+def real_data(values: pd.DataFrame) -> pd.DataFrame:
+    """Name the data set that is meant, and beside it, in ``stand_in``, what stands in for it."""
     real = values["dataset"].map(real_name)
     return values.assign(stand_in=values["dataset"].where(values["dataset"] != real), dataset=real)
 
 
 def compare(values: pd.DataFrame, comparison: Comparison) -> dict:
-    """Test one comparison; p is NaN and ``fault`` says why where it cannot be."""
-    of_arms = [_runs_of(values, arm) for _, arm in comparison.terms]
+    """Test one comparison on the runs of one model; ``fault`` says why where it cannot be.
+
+    values: as of :func:`real_data`; planned: seeds for which all arms have runs, there or missing.
+    p, p_against, p_none: that the effect is where the claim says, on the other side, or too small
+    to matter (rule 4).
+    """
+    found = [_runs_of(values, arm) for _, arm in comparison.terms]
     result = {
         "text": comparison.text,
-        "above": comparison.above,
-        "below": comparison.below,
-        "claimed": comparison.claimed,
-        "models": [],
-        "stand_ins": sorted(pd.concat(of_arms)["stand_in"].dropna().unique()),
+        "says": comparison.says,
+        "claimed": comparison.claimed if comparison.is_judged else "-",
+        "measure": comparison.measure,
+        "is_judged": comparison.is_judged,
+        "stand_ins": sorted(pd.concat(found)["stand_in"].dropna().unique()),
+        "guesses": int(sum(runs["guesses"].sum() for runs in found)),
     }
-    arms = [runs.set_index(["model", "settings", "seed"])[comparison.measure] for runs in of_arms]
-    for (_, arm), found in zip(comparison.terms, arms, strict=True):
-        if found.empty:
-            return {**result, **_nothing(f"no runs of {arm}")}
-    both = _with_most_seeds(pd.concat(arms, axis=1, join="inner"))
-    if both.empty:
-        return {**result, **_nothing("no model has runs on both sides")}
-    models = sorted(both.index.unique("model"), key=model_order)
-    result["models"] = [model_title(model) for model in models]
-    if both.isna().any().any():
-        return {**result, **_nothing(f"missing or diverged: {_lost(both, comparison)}")}
+    for (_, arm), runs in zip(comparison.terms, found, strict=True):
+        if runs.empty:
+            return {**result, **_nothing(f"no runs of {arm}", 0)}
+    arms = [runs.set_index(["settings", "seed"])[comparison.measure] for runs in found]
+    pairs = _seeds_of_all(pd.concat(arms, axis=1, join="inner"))
+    planned = len(pairs.index.unique("seed"))
+    if pairs.empty:
+        return {**result, **_nothing("no seed has runs of both", planned)}
+    if pairs.isna().any().any():
+        return {**result, **_nothing(f"missing: {_lost(pairs, comparison)}", planned)}
     weights = [weight for weight, _ in comparison.terms]
-    by_seed = (both * weights).sum(axis=1).groupby("seed").mean().to_numpy()
-    n = len(by_seed)
-    if n < MIN_SEEDS:
-        word = "1 seed" if n == 1 else f"{n} seeds"
-        return {**result, **_nothing(word), "seeds": n, "mean": float(by_seed.mean())}
-    mean, error = by_seed.mean(), stats.sem(by_seed)
-    half = stats.t.ppf(1 - LEVEL / 2, n - 1) * error
-    return {
-        **result,
-        "fault": "",
-        "seeds": n,
-        "mean": float(mean),
-        "low": float(mean - half),
-        "high": float(mean + half),
-        "p": max(_p_above(by_seed, comparison.above), _p_above(-by_seed, -comparison.below)),
-        "p_against": min(
-            _p_against(by_seed, comparison.above), _p_against(-by_seed, -comparison.below)
-        ),
-    }
+    effects = (pairs * weights).sum(axis=1).groupby("seed").mean().to_numpy()
+    low, high = interval(effects)
+    numbers = {"planned": planned, "seeds": planned, "low": low, "high": high}
+    result |= {"fault": "", **numbers, "mean": float(effects.mean())}
+    if planned < MIN_SEEDS:
+        return {**result, "fault": words_of(planned), **dict.fromkeys(P_VALUES, np.nan)}
+    return {**result, **dict(zip(P_VALUES, _p_values(effects, comparison), strict=True))}
+
+
+P_VALUES = ("p", "p_against", "p_none")
+
+
+def interval(effects: NDArray[np.float64]) -> tuple[float, float]:
+    """Give Student's t interval of the mean; float [n_seeds]; NaN below SEEDS_OF_INTERVAL."""
+    n = len(effects)
+    if n < SEEDS_OF_INTERVAL:
+        return np.nan, np.nan
+    half = stats.t.ppf(1 - LEVEL / 2, n - 1) * _standard_error(effects)
+    return float(effects.mean() - half), float(effects.mean() + half)
+
+
+def _standard_error(effects: NDArray[np.float64]) -> float:
+    return effects.std(ddof=1) / np.sqrt(len(effects))
+
+
+def words_of(n_seeds: int) -> str:
+    """Count seeds in words."""
+    return "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
 
 
 def _runs_of(values: pd.DataFrame, arm: Arm) -> pd.DataFrame:
-    """Find the runs of an arm; their values are NaN where they are missing or diverged."""
+    """Find the rows of an arm's runs, by RUN_COLUMNS."""
     k = arm.classes_per_client
     here = (values["dataset"] == arm.dataset) & (values["method"] == arm.method)
     here &= values["classes_per_client"].isna() if k is None else values["classes_per_client"] == k
@@ -76,24 +115,33 @@ def _runs_of(values: pd.DataFrame, arm: Arm) -> pd.DataFrame:
     return values[here]
 
 
-def _with_most_seeds(both: pd.DataFrame) -> pd.DataFrame:
-    """Keep the models (and settings) that have the most seeds, and the same ones."""
-    seeds = {
-        pair: frozenset(rows.index.unique("seed"))
-        for pair, rows in both.groupby(["model", "settings"])
-    }
-    most = max(seeds.values(), key=len, default=None)
-    return both[[seeds[pair[:2]] == most for pair in both.index]]
+def _seeds_of_all(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Keep the seeds that all settings have."""
+    n_settings = len(pairs.index.unique("settings"))
+    of_seed = pairs.groupby("seed")[pairs.columns[0]].size()
+    return pairs[pairs.index.isin(of_seed.index[of_seed == n_settings], level="seed")]
 
 
-def _lost(both: pd.DataFrame, comparison: Comparison) -> str:
+def _lost(pairs: pd.DataFrame, comparison: Comparison) -> str:
     """Name the runs without a value."""
-    lost = [
-        f"{arm}, {model_title(model)}, seed {seed}"
-        for (_, arm), (_, values) in zip(comparison.terms, both.items(), strict=True)
-        for model, _, seed in values[values.isna()].index
-    ]
-    return "; ".join(lost)
+    return "; ".join(
+        f"{arm}, seed {seed}"
+        for (_, arm), (_, values) in zip(comparison.terms, pairs.items(), strict=True)
+        for _, seed in values[values.isna()].index
+    )
+
+
+def _p_values(effects: NDArray[np.float64], comparison: Comparison) -> tuple[float, float, float]:
+    """Test all that rule 4 asks of a comparison; P_VALUES, 1 for what it cannot show."""
+    margin, (low, high) = comparison.margin, comparison.bounds
+    claimed = max(_p_above(effects, low), _p_below(effects, high))
+    within = max(_p_above(effects, -margin), _p_below(effects, margin))
+    if comparison.says == "more":
+        return claimed, _p_below(effects, -margin), within
+    if comparison.says == "gone":
+        return claimed, _p_above(effects, margin), 1.0
+    beyond = min(_p_above(effects, margin), _p_below(effects, -margin))
+    return claimed, min(1.0, 2 * beyond), 1.0
 
 
 def _p_above(effects: NDArray[np.float64], bound: float) -> float:
@@ -102,14 +150,14 @@ def _p_above(effects: NDArray[np.float64], bound: float) -> float:
         return 0.0
     if np.ptp(effects) == 0:
         return 0.0 if effects[0] > bound else 1.0
-    return float(stats.t.sf((effects.mean() - bound) / stats.sem(effects), len(effects) - 1))
+    t = (effects.mean() - bound) / _standard_error(effects)
+    return float(stats.t.sf(t, len(effects) - 1))
 
 
-def _p_against(effects: NDArray[np.float64], bound: float) -> float:
-    """One-sided t test that the mean effect is below ``bound``; 1 where there is no bound."""
-    return 1.0 if bound == -inf else _p_above(-effects, -bound)
+def _p_below(effects: NDArray[np.float64], bound: float) -> float:
+    return _p_above(-effects, -bound)
 
 
-def _nothing(fault: str) -> dict:
-    numbers = ("mean", "low", "high", "p", "p_against")
-    return {"fault": fault, "seeds": 0, **dict.fromkeys(numbers, np.nan)}
+def _nothing(fault: str, planned: int) -> dict:
+    numbers = dict.fromkeys(("mean", "low", "high", *P_VALUES), np.nan)
+    return {"fault": fault, "planned": planned, "seeds": 0, **numbers}

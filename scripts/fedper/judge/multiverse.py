@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from fedper.judge.choices import NOT_SET, differing
-from fedper.judge.faults import FAULTS
-from fedper.judge.histories import FILES_OF_A_RUN, read_tests
+from fedper.judge.comparisons import MEASURES, compare, run_values
+from fedper.judge.histories import FILES_OF_A_RUN, describe_run, read_tests
 from fedper.judge.readings import Effect, Reading, effects_of, readings_of
-from fedper.judge.rules import LEVEL, MIN_SEEDS
-from fedper.judge.summary import last_round, of_all_clients
+from fedper.judge.summary import last_round
 from fedper.run import Run
 
 CHOICE = "choice: "
@@ -28,11 +26,11 @@ SAME = "same runs"
 def measure_readings(config: dict, folder: Path) -> pd.DataFrame:
     """Measure the effects in all readings: a row for each of both, the reference's first.
 
-    folder: of runs.  mean, low, high: over the effects of seeds, each averaged over models, with
-    the 95 % interval of Student's t, NaN below MIN_SEEDS seeds.  n_seeds: of n_planned, those that
-    all runs are there of; n_missing: runs that are not.  fault: "", "missing" (in all seeds),
-    "diverged" or "untested" (one of the runs; the others have no say then), or SAME.  choice: …:
-    what readings choose differently.  universes_…: as of :func:`count_universes`.
+    folder: of runs.  mean, low, high: over the effects of seeds, with the 95 % interval of
+    Student's t, uncorrected, as of :func:`fedper.judge.comparisons.interval`.
+    n_seeds: of n_planned, those that all runs are there of; n_missing: runs that are not;
+    n_guesses: runs that diverged and count as guessing.  fault: "", "missing" (in all seeds), or
+    SAME.  choice: …: what readings choose differently.  universes_…: as of :func:`count_universes`.
     Raises InputError as :func:`fedper.judge.histories.read_tests` does.
     """
     effects, readings = effects_of(config), readings_of(config)
@@ -44,7 +42,7 @@ def measure_readings(config: dict, folder: Path) -> pd.DataFrame:
             "kind": reading.kind,
             "reference": reading.is_reference,
             "claim": effect.claim,
-            "effect": effect.text,
+            "effect": effect.comparison.text,
             **_measure(effect, reading, folder, measured),
             "stand_in": any(run.stand_in is not None for run in reading.runs),
             **{CHOICE + name: reading.choices.get(name, NOT_SET) for name in shown},
@@ -76,7 +74,8 @@ def describe_readings(readings: pd.DataFrame) -> str:
     fewer = (readings["fault"] == "") & (readings["n_seeds"] < readings["n_planned"])
     lacking = {
         "Change none of these runs": elsewhere,
-        **{fault.capitalize(): readings["fault"] == fault for fault in FAULTS},
+        "Missing": readings["fault"] == "missing",
+        "Counted as guessing, because of runs that diverged": readings["n_guesses"] > 0,
         "Fewer seeds than planned": fewer,
     }
     for what, rows in lacking.items():
@@ -97,59 +96,44 @@ def _measure(
     """Measure one effect in one reading; measured: what was read of runs so far, by name."""
     nothing = dict.fromkeys(("mean", "low", "high"), np.nan)
     if effect.claim not in reading.touched:
-        return {**nothing, "n_seeds": 0, "n_planned": 0, "n_missing": 0, "fault": SAME}
-    terms = []
-    for (model, seed), arms in effect.pairs(reading.runs).items():
-        for weight, run in arms:
-            if run.name not in measured:
-                measured[run.name] = _read(run, folder)
-            test = None if reading.test is None else reading.test.name
-            value, fault = _value(measured[run.name], test, effect.measure)
-            terms.append((seed, model, weight * value, fault))
-    found = pd.DataFrame(terms, columns=["seed", "model", "value", "fault"])
-    is_missing = found["fault"] == "missing"
-    numbers = {"n_planned": found["seed"].nunique(), "n_missing": int(is_missing.sum())}
-    of_pair = found.groupby(["seed", "model"])["value"].agg(lambda values: values.sum(skipna=False))
-    by_seed = of_pair.groupby("seed").agg(lambda values: values.mean(skipna=False)).dropna()
-    bad = found.loc[~is_missing & (found["fault"] != ""), "fault"]
-    if len(bad) or by_seed.empty:
-        fault = min(bad, key=FAULTS.index, default="missing")
-        return {**nothing, "n_seeds": 0, **numbers, "fault": fault}
-    low, high = _interval(by_seed.to_numpy())
-    numbers = {"n_seeds": len(by_seed), **numbers}
-    return {"mean": by_seed.mean(), "low": low, "high": high, **numbers, "fault": ""}
+        counts = dict.fromkeys(("n_seeds", "n_planned", "n_missing", "n_guesses"), 0)
+        return {**nothing, **counts, "fault": SAME}
+    values = pd.DataFrame(
+        [_value(run, reading, folder, measured) for run in effect.runs(reading.runs)]
+    )
+    lost = values[effect.comparison.measure].isna()
+    whole = values[~values["seed"].isin(values["seed"][lost])]
+    found = compare(whole, effect.comparison)
+    return {
+        "mean": found["mean"],
+        "low": found["low"],
+        "high": found["high"],
+        "n_seeds": found["seeds"],
+        "n_planned": values["seed"].nunique(),
+        "n_missing": int(lost.sum()),
+        "n_guesses": found["guesses"],
+        "fault": "" if found["seeds"] else "missing",
+    }
 
 
-def _interval(effects: np.ndarray) -> tuple[float, float]:
-    """Give Student's t interval of the mean; float [n_seeds]."""
-    n = len(effects)
-    if n < MIN_SEEDS:
-        return np.nan, np.nan
-    half = stats.t.ppf(1 - LEVEL / 2, n - 1) * stats.sem(effects)
-    return effects.mean() - half, effects.mean() + half
+def _value(run: Run, reading: Reading, folder: Path, measured: dict[str, pd.DataFrame]) -> dict:
+    """Give a run's values in a reading's test, as :func:`compare` takes them; NaN if missing."""
+    if run.name not in measured:
+        measured[run.name] = _read(run, folder)
+    tests = measured[run.name]
+    is_asked = tests["reference"] if reading.test is None else tests.index == reading.test.name
+    nothing = {**dict.fromkeys(MEASURES, np.nan), "guesses": False}
+    found = tests[is_asked].to_dict("records")
+    about = {**describe_run(run), "dataset": run.dataset, "stand_in": None}
+    return {**nothing, **about, **(found[0] if found else {})}
 
 
 def _read(run: Run, folder: Path) -> pd.DataFrame:
-    """Read a run's last round: accuracy, spread over clients and fault of each test.
+    """Read a run's last round: what :func:`run_values` gives of each test.
 
     No rows where the run is not there.
     """
     if not all((folder / run.name / name).exists() for name in FILES_OF_A_RUN):
-        return pd.DataFrame(columns=["accuracy", "spread", "fault", "reference"])
+        return pd.DataFrame(columns=[*MEASURES, "guesses", "reference"])
     last = last_round(read_tests([folder / run.name]))
-    keys = ["test", "reference"]
-    return pd.DataFrame(
-        {
-            "accuracy": of_all_clients(last, keys, "accuracy", "mean"),
-            "spread": of_all_clients(last, keys, "accuracy", "std"),
-            "fault": last.groupby(keys, sort=False)["fault"].max(),  # "" is the least
-        }
-    ).reset_index("reference")
-
-
-def _value(of_run: pd.DataFrame, test: str | None, measure: str) -> tuple[float, str]:
-    """Look up a measure of a test, or of the reference, in what :func:`_read` gave."""
-    rows = of_run[of_run["reference"] if test is None else of_run.index == test]
-    if rows.empty:
-        return np.nan, "missing"
-    return rows[measure].item(), rows["fault"].item()
+    return run_values(last, ["test", "reference"]).set_index("test")

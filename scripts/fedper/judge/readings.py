@@ -4,58 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fedper.judge.choices import Choices, choices_of
-from fedper.judge.claims import LOW_AND_HIGH_K
+from fedper.judge.claims import IN_ALL_READINGS, Comparison
 from fedper.method import Test
 from fedper.plan.universes import Universe, universes
 from fedper.run import Run
 
 DATASET = "cifar10"
-K_P = 2
-LOW, HIGH = LOW_AND_HIGH_K[DATASET]
-
-Pairs = dict[tuple[str, int], list[tuple[int, Run]]]
-"""Weights and runs of an effect's terms, by model and seed."""
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What a claim says is above 0.
-
-    measure: "accuracy", mean over clients, or "spread", their standard deviation.  terms: (weight,
-    method, k), …; a seed's effect is the weighted sum of their runs' values in the last round.
-    """
+    """A comparison of a claim, as the multiverse looks at it."""
 
     claim: str
-    text: str
-    measure: str
-    terms: tuple[tuple[int, str, int], ...]
-
-    def pairs(self, runs: Sequence[Run]) -> Pairs:
-        """Find the runs of each pair of model and seed that has one for every term."""
-        found: Pairs = {}
-        for weight, method, k in self.terms:
-            for run in runs:
-                is_arm = (run.dataset, run.method.name) == (DATASET, method)
-                is_arm &= run.classes_per_client == k
-                if is_arm and (method != "FedPer" or run.method.personalization_layers == K_P):
-                    found.setdefault((run.model, run.seed), []).append((weight, run))
-        return {pair: arms for pair, arms in found.items() if len(arms) == len(self.terms)}
+    comparison: Comparison
 
     def runs(self, runs: Sequence[Run]) -> list[Run]:
-        """List those of :meth:`pairs`."""
-        return [run for arms in self.pairs(runs).values() for _, run in arms]
-
-
-_GAIN = ((1, "FedPer", LOW), (-1, "FedAvg", LOW))
-_LOSS = ((1, "FedAvg", LOW), (-1, "FedPer", LOW))
-_LOSS_AT_HIGH_K = ((1, "FedAvg", HIGH), (-1, "FedPer", HIGH))
-
-EFFECTS = (
-    Effect("C1", f"mean accuracy of FedPer - of FedAvg, k = {LOW}", "accuracy", _GAIN),
-    Effect("C2", f"that at k = {LOW} - at k = {HIGH}", "accuracy", (*_GAIN, *_LOSS_AT_HIGH_K)),
-    Effect("C6", f"sd over clients of FedAvg - of FedPer, k = {LOW}", "spread", _LOSS),
-)
-"""Where clients differ most, and what becomes of it where they do not."""
+        """List the runs that it compares: those of all arms, of the seeds that each arm has."""
+        arms = [[run for run in runs if arm.has(run)] for _, arm in self.comparison.terms]
+        seeds = set.intersection(*({run.seed for run in arm} for arm in arms))
+        return list({run.name: run for arm in arms for run in arm if run.seed in seeds}.values())
 
 
 @dataclass(frozen=True)
@@ -79,7 +47,8 @@ class Reading:
 def effects_of(config: dict) -> list[Effect]:
     """List the effects that the multiverse of a configuration has runs for; none without one."""
     planned = universes(config)
-    return [effect for effect in EFFECTS if planned and effect.pairs(planned[0].runs)]
+    effects = [Effect(claim, comparison) for claim, comparison in IN_ALL_READINGS.items()]
+    return [effect for effect in effects if planned and effect.runs(planned[0].runs)]
 
 
 def readings_of(config: dict) -> list[Reading]:

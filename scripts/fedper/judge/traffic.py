@@ -3,14 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from fedper.judge.claims import TRAFFIC
-from fedper.judge.rules import MODEST
+from fedper.judge.claims import TRAFFIC, Part
+from fedper.judge.comparisons import P_VALUES
+from fedper.judge.rules import AGAINST, MODEST, NO_DATA, NOT_JUDGED, REPRODUCED
 from fedper.judge.verdicts import part_of, whole
-from fedper.names import model_order, model_title, real_name
+from fedper.names import model_order, real_name
 
 
 def judge_traffic(last: pd.DataFrame) -> dict:
-    """Say which share of a client's bytes stays home, by data set, model and K_P (rule 8).
+    """Say which share of a client's bytes stays home, by data set, model and K_P (rule 10).
 
     last: as of :func:`fedper.judge.summary.last_round`. Returns a claim as
     :func:`fedper.judge.verdicts.judge` does; the effect of a comparison is the share, 0 … 1, and it
@@ -22,41 +23,46 @@ def judge_traffic(last: pd.DataFrame) -> dict:
     sent = sent[sent["method"].isin(["FedAvg", "FedPer"])]
     parts = []
     for part in TRAFFIC.parts:
-        shares = _shares(sent[sent["real"] == part.dataset])
-        decisive = [one["mean"] for one in shares if one["k_p"] == 2]
-        verdict = ("no data", "")
-        if shares:
-            verdict = ("inconclusive", "no runs of K_P = 2")
-        if decisive:
-            modest = max(decisive) < MODEST
-            reason = f"{min(decisive):.0%} to {max(decisive):.0%} stay home at K_P = 2"
-            verdict = ("reproduced" if modest else "not reproduced", reason)
-        parts.append(part_of(part, shares, *verdict, np.nan, np.nan))
+        here = sent[sent["real"] == part.dataset]
+        models = sorted(here["model"].unique(), key=model_order)
+        parts += [_part(part, model, here[here["model"] == model]) for model in models]
+        parts += [] if models else [part_of(part, "", [], NO_DATA, "")]
     return whole(TRAFFIC, parts)
 
 
+def _part(part: Part, model: str, sent: pd.DataFrame) -> dict:
+    """Judge one data set and model by what stays home at K_P = 2."""
+    shares = _shares(sent)
+    decisive = [one["mean"] for one in shares if one["k_p"] == 2]
+    if not decisive:
+        return part_of(part, model, shares, NOT_JUDGED, "no runs of FedAvg and of K_P = 2")
+    verdict = REPRODUCED if decisive[0] < MODEST else AGAINST
+    return part_of(part, model, shares, verdict, f"{decisive[0]:.0%} stay home at K_P = 2")
+
+
 def _shares(sent: pd.DataFrame) -> list[dict]:
-    """Compare FedPer's bytes with FedAvg's, for each model and K_P of one data set."""
-    bytes_of = sent.groupby(["model", "personalization_layers"])["bytes"].mean()
+    """Compare FedPer's bytes with FedAvg's, for each K_P of one data set and model."""
+    bytes_of = sent.groupby("personalization_layers")["bytes"].mean()
     shares = []
-    for model in sorted(sent["model"].unique(), key=model_order):
-        of_model = bytes_of[model]
-        for k_p in [k for k in of_model.index if k > 0 and 0 in of_model.index]:
-            rows = sent[(sent["model"] == model) & (sent["personalization_layers"] == k_p)]
-            names = rows["dataset"][rows["dataset"] != rows["real"]]
-            shares.append(
-                {
-                    "text": f"share of bytes that stay home, K_P = {k_p}",
-                    "k_p": int(k_p),
-                    "above": -np.inf,
-                    "below": MODEST,
-                    "claimed": f"< {MODEST:g}" if k_p == 2 else "-",
-                    "models": [model_title(model)],
-                    "stand_ins": sorted(names.unique()),
-                    "fault": "counted",
-                    "seeds": int(rows["seed"].nunique()),
-                    "mean": float(1 - of_model[k_p] / of_model[0]),
-                    **dict.fromkeys(["low", "high", "p", "p_against"], np.nan),
-                }
-            )
+    for k_p in [k for k in bytes_of.index if k > 0 and 0 in bytes_of.index]:
+        rows = sent[sent["personalization_layers"] == k_p]
+        names = rows["dataset"][rows["dataset"] != rows["real"]]
+        n_seeds = int(rows["seed"].nunique())
+        shares.append(
+            {
+                "text": f"share of bytes that stay home, K_P = {k_p}",
+                "k_p": int(k_p),
+                "says": "gone",
+                "claimed": f"< {MODEST:g}" if k_p == 2 else "-",
+                "measure": "bytes",
+                "is_judged": k_p == 2,
+                "stand_ins": sorted(names.unique()),
+                "guesses": 0,
+                "fault": "counted",
+                "planned": n_seeds,
+                "seeds": n_seeds,
+                "mean": float(1 - bytes_of[k_p] / bytes_of[0]),
+                **dict.fromkeys(["low", "high", *P_VALUES], np.nan),
+            }
+        )
     return shares

@@ -5,75 +5,151 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fedper.judge.claims import CLAIMS, Claim, Part
-from fedper.judge.comparisons import compare, run_values
-from fedper.judge.rules import LEVEL
-from fedper.names import dataset_title
+from fedper.judge.comparisons import compare, real_data, run_values, words_of
+from fedper.judge.rules import (
+    AGAINST,
+    IN_PART,
+    INCONCLUSIVE,
+    LEVEL,
+    MARGIN,
+    MIN_SEEDS,
+    MIXED,
+    NO_DATA,
+    NO_EFFECT,
+    NOT_JUDGED,
+    REPRODUCED,
+)
+from fedper.names import dataset_title, model_order, model_title
+
+TESTED = {REPRODUCED: "p", AGAINST: "p_against", NO_EFFECT: "p_none"}
+"""The verdicts that need a test, and the p values of a comparison that they need."""
 
 
 def judge(last: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> list[dict]:
     """Judge every claim on the last rounds of all runs: one row for each run and client.
 
-    last: as of :func:`fedper.judge.summary.last_round`. Returns for each claim: claim (its name),
-    text, verdict, reason, stand_ins, and parts, each with dataset, title, verdict, reason,
-    stand_ins, p, p_corrected, and its comparisons with what is claimed (in words), models (as
-    people write them), seeds, mean, low, high (95 % interval), p.
+    last: as of :func:`fedper.judge.summary.last_round`; runs that were asked for and are missing
+    have a row too, so it says what was planned. Returns for each claim: claim (its name), text,
+    verdict, reason, stand_ins, and parts, one for each data set and model: dataset, title and model
+    (as people write them), verdict, reason, stand_ins, p_corrected (that of the verdict; of
+    "reproduced" where it is inconclusive; NaN where it is not judged), and comparisons as of
+    :func:`fedper.judge.comparisons.compare`.
     """
-    values = run_values(last)
-    there = set(values["dataset"])
-    parts = [(claim, part) for claim in claims for part in claim.parts]
-    found = [[compare(values, one) for one in part.comparisons] for _, part in parts]
-    ps = np.array([np.max([one["p"] for one in compared]) for compared in found])  # NaN if one is
-    corrected = np.full(len(ps), np.nan)
-    testable = ~np.isnan(ps)
-    corrected[testable] = holm(ps[testable])
-    judged: dict[str, list[dict]] = {claim.name: [] for claim in claims}
-    for (claim, part), compared, p, p_corrected in zip(parts, found, ps, corrected, strict=True):
-        verdict = _verdict(compared, p_corrected) if part.dataset in there else ("no data", "")
-        judged[claim.name].append(part_of(part, compared, *verdict, float(p), float(p_corrected)))
-    return [whole(claim, judged[claim.name]) for claim in claims]
+    values = real_data(run_values(last))
+    parts_of = [
+        [one for part in claim.parts for one in _of_models(part, claim, values)] for claim in claims
+    ]
+    _decide([part for parts in parts_of for part in parts if part["verdict"] is None])
+    return [whole(claim, parts) for claim, parts in zip(claims, parts_of, strict=True)]
 
 
-def part_of(
-    part: Part, compared: list[dict], verdict: str, reason: str, p: float, p_corrected: float
-) -> dict:
+def _of_models(part: Part, claim: Claim, values: pd.DataFrame) -> list[dict]:
+    """Compare what a part asks for, for each model with runs of it; without a model, if none has.
+
+    The verdict is None where tests will decide it.
+    """
+    here = values[values["dataset"] == part.dataset]
+    models = sorted(set(here["model"]) & set(claim.models), key=model_order)
+    if not models:
+        nothing = [compare(here, one) for one in part.comparisons]
+        return [part_of(part, "", nothing, NO_DATA, "")]
+    made = [_compared(part, model, here[here["model"] == model]) for model in models]
+    return [one for one in made if any(c["planned"] for c in one["comparisons"])] or made[:1]
+
+
+def _compared(part: Part, model: str, values: pd.DataFrame) -> dict:
+    compared = [compare(values, one) for one in part.comparisons]
+    few = [one for one in compared if one["is_judged"] and one["planned"] < MIN_SEEDS]
+    if not few:
+        return part_of(part, model, compared, None, "")
+    planned = few[0]["planned"]
+    reason = f"{words_of(planned)} planned, {MIN_SEEDS} needed" if planned else few[0]["fault"]
+    return part_of(part, model, compared, NOT_JUDGED, reason)
+
+
+def part_of(part: Part, model: str, compared: list[dict], verdict: str | None, reason: str) -> dict:
     """Put together what is said of one part."""
     return {
         "dataset": part.dataset,
         "title": dataset_title(part.dataset),
+        "model": model_title(model) if model else "",
         "verdict": verdict,
         "reason": reason,
         "stand_ins": sorted({name for one in compared for name in one["stand_ins"]}),
-        "p": p,
-        "p_corrected": p_corrected,
+        "p_corrected": np.nan,
         "comparisons": compared,
     }
 
 
+def _decide(parts: list[dict]) -> None:
+    """Give the parts that are judged their verdicts (rules 4 and 5)."""
+    corrected = {verdict: holm(np.array([_p(p, verdict) for p in parts])) for verdict in TESTED}
+    for number, part in enumerate(parts):
+        ps = {verdict: float(of_all[number]) for verdict, of_all in corrected.items()}
+        found = [verdict for verdict in (AGAINST, REPRODUCED, NO_EFFECT) if ps[verdict] < LEVEL]
+        part["verdict"] = found[0] if found else INCONCLUSIVE
+        part["p_corrected"] = ps[part["verdict"] if found else REPRODUCED]
+        part["reason"] = _reason(part)
+
+
+def _p(part: dict, verdict: str) -> float:
+    """Find the p value of a part for one of the TESTED verdicts (rule 4); 1 without a test."""
+    ps = np.array([one[TESTED[verdict]] for one in part["comparisons"] if one["is_judged"]])
+    if np.isnan(ps).any():
+        return 1.0
+    return float(ps.max() if verdict == REPRODUCED else min(1.0, len(ps) * ps.min()))
+
+
+def _reason(part: dict) -> str:
+    """Say what a verdict rests on, and what a reader should know beside it."""
+    judged = [one for one in part["comparisons"] if one["is_judged"]]
+    words = []
+    if part["verdict"] in (AGAINST, NO_EFFECT):
+        one = min(judged, key=lambda one: one[TESTED[part["verdict"]]])
+        words.append(f"{one['text']}: {one['mean']:+.3f}")
+    elif part["verdict"] == INCONCLUSIVE:
+        faults = [one["fault"] for one in judged if one["fault"]]
+        words.append(faults[0] if faults else f"corrected p = {part['p_corrected']:.2g}")
+    for one in judged:
+        if one["says"] == "gone" and one["high"] < -MARGIN:
+            words.append(f"a loss: {one['text']}: {one['mean']:+.3f}")
+    n_guesses = max(one["guesses"] for one in judged)
+    if n_guesses:
+        runs = "1 run counts" if n_guesses == 1 else f"{n_guesses} runs count"
+        words.append(f"{runs} as guessing")
+    return "; ".join(words)
+
+
 def whole(claim: Claim, parts: list[dict]) -> dict:
-    """Judge a claim from its parts (rule 5)."""
-    of = {
-        verdict: [part["title"] for part in parts if part["verdict"] == verdict]
-        for verdict in ("reproduced", "not reproduced", "inconclusive", "no data")
-    }
-    with_data = [part["verdict"] for part in parts if part["verdict"] != "no data"]
-    if not with_data:
-        verdict = "no data"
-    elif of["reproduced"] and of["not reproduced"]:
-        verdict = "mixed"
-    elif len(of["reproduced"]) == len(with_data):
-        verdict = "reproduced"
-    else:
-        verdict = "not reproduced" if of["not reproduced"] else "inconclusive"
-    counted = [f"{name} on {', '.join(titles)}" for name, titles in of.items() if titles]
-    reason = parts[0]["reason"] if len(parts) == 1 else "; ".join(counted)
+    """Judge a claim from its parts (rule 6)."""
+    groups: dict[str, list[str]] = {}
+    for part in parts:
+        label = part["title"] + (f" ({part['model']})" if part["model"] else "")
+        groups.setdefault(part["verdict"], []).append(label)
+    counted = [f"{verdict} on {', '.join(labels)}" for verdict, labels in groups.items()]
     return {
         "claim": claim.name,
         "text": claim.text,
-        "verdict": verdict,
-        "reason": reason,
+        "verdict": _verdict_of_all(parts),
+        "reason": parts[0]["reason"] if len(parts) == 1 else "; ".join(counted),
         "stand_ins": sorted({name for part in parts for name in part["stand_ins"]}),
         "parts": parts,
     }
+
+
+def _verdict_of_all(parts: list[dict]) -> str:
+    judged = [part for part in parts if part["verdict"] not in (NO_DATA, NOT_JUDGED)]
+    found = {part["verdict"] for part in judged}
+    if not judged:
+        return NO_DATA if {part["verdict"] for part in parts} == {NO_DATA} else NOT_JUDGED
+    if REPRODUCED in found:
+        if found & {AGAINST, NO_EFFECT}:
+            return MIXED
+        everywhere = {part["dataset"] for part in judged} == {part["dataset"] for part in parts}
+        return REPRODUCED if found == {REPRODUCED} and everywhere else IN_PART
+    if AGAINST in found:
+        return AGAINST
+    return NO_EFFECT if found == {NO_EFFECT} else INCONCLUSIVE
 
 
 def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -83,15 +159,3 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
     corrected = np.empty_like(p)
     corrected[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1)
     return corrected
-
-
-def _verdict(compared: list[dict], p_corrected: float) -> tuple[str, str]:
-    for one in compared:
-        if one["p_against"] < LEVEL / 2 / len(compared):
-            return "not reproduced", f"beyond the bound: {one['text']}"
-    faults = [one["fault"] for one in compared if one["fault"]]
-    if faults:
-        return "inconclusive", faults[0]
-    if p_corrected < LEVEL:
-        return "reproduced", ""
-    return "inconclusive", f"corrected p = {p_corrected:.2g}"

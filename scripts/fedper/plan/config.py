@@ -62,9 +62,19 @@ def check_config(config: dict, source: str) -> None:
         check_figure(config, name, figures[name], f"{source}: figures.{name}")
     for index, grid in enumerate(config["multiverse"]["runs"]):
         check_grid(config, grid, f"{source}: multiverse.runs.{index}")
+    _check_one_model(config["multiverse"]["runs"], f"{source}: multiverse.runs")
     _check_universes(config, f"{source}: multiverse.universes")
     for run in all_runs(config).values():
         check_settings(run, f"{source}: {run.method.name} on {run.dataset}")
+
+
+def _check_one_model(grids: list[dict], where: str) -> None:
+    """Refuse several models of a data set: an average over them would hide what each does."""
+    for dataset in {dataset for grid in grids for dataset in grid["datasets"]}:
+        models = {m for grid in grids if dataset in grid["datasets"] for m in grid["models"]}
+        if len(models) > 1:
+            names = ", ".join(sorted(models))
+            raise InputError(f"{where}: {dataset} has several models ({names}); leave one")
 
 
 def _check_universes(config: dict, where: str) -> None:

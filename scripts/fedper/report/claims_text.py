@@ -5,10 +5,13 @@ from math import isfinite, nan
 
 import pandas as pd
 
-from fedper.judge.rules import MARGIN, MIN_SEEDS, MODEST, RULES
+from fedper.judge.rules import LEVEL, MARGIN, MARGIN_LOG_ODDS, MIN_SEEDS, MODEST, RULES
 from fedper.report.table_files import to_page
 
-CONSTANTS = f"MIN_SEEDS is {MIN_SEEDS}, MARGIN {MARGIN} in accuracy, MODEST {MODEST}."
+CONSTANTS = (
+    f"MIN_SEEDS is {MIN_SEEDS}, LEVEL {LEVEL}, MARGIN {MARGIN} in accuracy and {MARGIN_LOG_ODDS} "
+    f"in log odds, MODEST {MODEST}."
+)
 
 
 def to_json(value: object) -> object:
@@ -56,6 +59,7 @@ def _verdicts(judged: list[dict]) -> pd.DataFrame:
         {
             "claim": f"{claim['claim']}: {claim['text']}",
             "data set": "all" if one is claim else one["title"],
+            "model": "" if one is claim else one["model"],
             "verdict": one["verdict"] + (" (stand-in data)" if one["stand_ins"] else ""),
             "p, corrected": _number(one.get("p_corrected", nan), "{:.2g}"),
             "reason": one["reason"],
@@ -72,11 +76,11 @@ def _comparisons(judged: list[dict]) -> pd.DataFrame:
             "claim": claim["claim"],
             "data set": part["title"],
             "comparison": one["text"],
-            "models": ", ".join(one["models"]),
+            "model": part["model"],
             "claimed": one["claimed"],
             "seeds": one["seeds"],
             "effect": _number(one["mean"], "{:+.3f}"),
-            "95 % interval": _interval(one),
+            "95 % interval, uncorrected": _interval(one),
             "p": _number(one["p"], "{:.2g}"),
         }
         for claim in judged

@@ -168,7 +168,7 @@ def _add_verdict(
             part["mean"],
             minValue=part["low"],
             maxValue=part["high"],
-            unitText="accuracy",
+            unitText=part["measure"],
             description=part["fault"] or f"mean and 95 % interval over {part['seeds']} seeds",
         )
         for number, part in enumerate(
@@ -178,8 +178,8 @@ def _add_verdict(
     ps = [
         _property(
             crate,
-            f"#{name}-p-{part['dataset']}",
-            f"p value on {part['title']}, corrected by Holm's method",
+            f"#{name}-p-{part['dataset']}-{part['model']}",
+            f"p value on {part['title']}, {part['model']}, corrected by Holm's method",
             part["p_corrected"],
             description=part["verdict"],
         )

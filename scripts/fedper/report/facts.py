@@ -10,7 +10,7 @@ import pandas as pd
 from fedper.errors import InputError
 from fedper.judge.claims import LOW_AND_HIGH_K
 from fedper.judge.histories import RUN_COLUMNS, describe_settings, read_about, read_csv
-from fedper.judge.rules import LEVEL, MARGIN, MIN_SEEDS, MODEST, RULES
+from fedper.judge.rules import LEVEL, MARGIN, MARGIN_LOG_ODDS, MIN_SEEDS, MODEST, RULES
 from fedper.judge.summary import faults, final_accuracy, in_order
 from fedper.names import dataset_order, dataset_title, model_title, real_name
 
@@ -51,6 +51,7 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
             "text": RULES,
             "min_seeds": MIN_SEEDS,
             "margin": MARGIN,
+            "margin_log_odds": MARGIN_LOG_ODDS,
             "level": LEVEL,
             "modest": MODEST,
         },

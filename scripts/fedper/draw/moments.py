@@ -1,0 +1,63 @@
+"""A figure that the paper has not: accuracy before aggregation, after it, and after fine-tuning."""
+
+import matplotlib as mpl
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fedper.draw.curves import FURTHER, LOOKS, panels_of
+from fedper.draw.style import FLOOR, STYLE, TEXT_WIDTH, draw_floor, has_floor, write_note
+from fedper.judge.moments import MOMENTS
+
+
+def draw_moments(runs: pd.DataFrame, note: str) -> Figure:
+    """Draw a line for each method over the three moments, and a dot for each seed.
+
+    runs: as of :func:`fedper.judge.moments.at_moments`. There is a panel for each data set and
+    model.
+    """
+    panels = panels_of(runs)
+    n_columns = min(2, len(panels))
+    n_rows = -(-len(panels) // n_columns)
+    with mpl.rc_context({**STYLE, "axes.grid.axis": "y"}):
+        size = (TEXT_WIDTH * max(n_columns, 1.2) / 2, 2.4 * n_rows + 0.6)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).reshape(-1)
+        for ax in axes[len(panels) :]:
+            ax.set_visible(False)
+        methods = list(dict.fromkeys(runs["method"]))
+        methods.sort(key=lambda method: [*LOOKS, method].index(method))
+        for ax, (title, here) in zip(axes, panels, strict=False):
+            _draw_panel(ax, runs[here], methods)
+            ax.set(title=title, ylabel="test accuracy", ylim=(0, None))
+        handles = {
+            label: handle
+            for ax in axes
+            for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(
+            handles.values(), handles.keys(), loc="outside upper center", ncols=3 * n_columns - 2
+        )
+        floor = f" {FLOOR}" if has_floor(runs) else ""
+        words = "Last round, mean over clients; dots: seeds; lines: their mean."
+        write_note(figure, f"{words} {note}.{floor}")
+    return figure
+
+
+def _draw_panel(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
+    palette, further = sns.color_palette("colorblind"), iter(FURTHER)
+    for number, method in enumerate(methods):
+        colour, marker, style = LOOKS.get(method) or next(further)
+        colour = "black" if colour is None else palette[colour]
+        own = rows[rows["method"] == method].dropna(subset="accuracy")
+        x = own["moment"].map(MOMENTS.index).astype(float) + 0.04 * (
+            number - (len(methods) - 1) / 2
+        )
+        means = own.groupby(x)["accuracy"].mean()
+        ax.plot(means.index, means, color=colour, linestyle=style, marker=marker, markersize=4,
+                label=method)  # fmt: skip
+        ax.scatter(x, own["accuracy"], color=colour, s=5, alpha=0.5, linewidths=0)
+    draw_floor(ax, rows)
+    ax.set_xticks(range(len(MOMENTS)), [moment.replace(" ", "\n", 1) for moment in MOMENTS])
+    ax.set_xlim(-0.3, len(MOMENTS) - 0.7)

@@ -1,0 +1,84 @@
+"""What each method scores before aggregation, after it, and after fine-tuning.
+
+Before aggregation a client's model is fresh from its own training, whatever the method. So the
+three moments tell apart what a method learns and what averaging takes away.
+"""
+
+import pandas as pd
+
+from fedper.judge.comparisons import interval
+from fedper.judge.histories import RUN_COLUMNS
+from fedper.judge.summary import TUNED_FIRST, last_round, of_all_clients
+from fedper.method import Test
+
+MOMENTS = ("before aggregation", "after aggregation", "after fine-tuning")
+
+
+def at_moments(tests: pd.DataFrame) -> pd.DataFrame:
+    """Average each run's last round over clients: RUN_COLUMNS, moment, accuracy and floor.
+
+    tests: as of :func:`fedper.judge.histories.read_tests`; BatchNorm is that of each run's
+    reference.  Fine-tuned is a model whose method does so when the new base arrives; of any other,
+    all its layers are trained for an epoch, for the test alone.  A missing run has one row.
+    """
+    last = last_round(tests)
+    is_missing = last["fault"] == "missing"
+    last, missing = last[~is_missing], last[is_missing].drop_duplicates(RUN_COLUMNS)
+    of_run = (
+        last["test"]
+        .where(last["reference"])
+        .groupby([last[name] for name in RUN_COLUMNS], dropna=False, sort=False)
+    )
+    named = zip(last["method"], last["test"], of_run.transform("first"), strict=True)
+    moment = [_moment(method, test, reference) for method, test, reference in named]
+    rows = last.assign(moment=moment).dropna(subset="moment")
+    rows = pd.concat([rows, missing.assign(moment=MOMENTS[1])])
+    keys = [*RUN_COLUMNS, "moment"]
+    means = {name: of_all_clients(rows, keys, name, "mean") for name in ("accuracy", "floor")}
+    return pd.DataFrame(means).reset_index()
+
+
+def _moment(method: str, test: str, reference: str) -> str | None:
+    """Tell at which moment a test of a method looks; None for one that is beside the point."""
+    _, batchnorm = reference.split(" ", maxsplit=1)
+    if method == "FedPer fine-tuned":
+        return {
+            f"before {batchnorm}": MOMENTS[0],
+            f"after {batchnorm}": MOMENTS[1],
+            reference: MOMENTS[2],
+        }.get(test)
+    tuned = Test("end", batchnorm, train=(TUNED_FIRST,)).name
+    found = {f"before {batchnorm}": MOMENTS[0], reference: MOMENTS[1], tuned: MOMENTS[2]}
+    return found.get(test)
+
+
+def differences_to_fedper(runs: pd.DataFrame) -> pd.DataFrame:
+    """Take each method's accuracy from FedPer's at the same moment, seed by seed.
+
+    runs: as of :func:`at_moments`, FedPer with one K_P.  Returns a row for each setting and moment:
+    accuracy_mean, accuracy_sd and n_seeds of the runs that have an accuracy; difference (FedPer's
+    minus the method's, mean over the seeds of both), low and high, its 95 % interval of Student's
+    t, uncorrected.
+    """
+    keys = ["dataset", "model", "classes_per_client", "settings", "moment"]
+    fedper = runs[runs["method"] == "FedPer"].set_index([*keys, "seed"])["accuracy"]
+    rows = []
+    for key, own in runs.groupby([*keys, "method", "personalization_layers"], dropna=False):
+        *where, method, k_p = key
+        values = own.set_index([*keys, "seed"])["accuracy"].dropna()
+        gaps = (fedper.reindex(values.index) - values).dropna().to_numpy()
+        low, high = interval(gaps)
+        rows.append(
+            {
+                **dict(zip(keys, where, strict=True)),
+                "method": method,
+                "personalization_layers": k_p,
+                "n_seeds": len(values),
+                "accuracy_mean": values.mean(),
+                "accuracy_sd": values.std(),
+                "difference": gaps.mean() if len(gaps) and method != "FedPer" else float("nan"),
+                "low": low if method != "FedPer" else float("nan"),
+                "high": high if method != "FedPer" else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)
