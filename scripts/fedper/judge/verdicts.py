@@ -59,11 +59,11 @@ def _of_models(part: Part, claim: Claim, values: pd.DataFrame) -> list[dict]:
 
 def _compared(part: Part, model: str, values: pd.DataFrame) -> dict:
     compared = [compare(values, one) for one in part.comparisons]
-    few = [one for one in compared if one["is_judged"] and one["planned"] < MIN_SEEDS]
-    if not few:
+    fewest = min((c for c in compared if c["is_judged"]), key=lambda one: one["planned"])
+    planned = fewest["planned"]
+    if planned >= MIN_SEEDS:
         return part_of(part, model, compared, None, "")
-    planned = few[0]["planned"]
-    reason = f"{words_of(planned)} planned, {MIN_SEEDS} needed" if planned else few[0]["fault"]
+    reason = f"{words_of(planned)} planned, {MIN_SEEDS} needed" if planned else fewest["fault"]
     return part_of(part, model, compared, NOT_JUDGED, reason)
 
 
