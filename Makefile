@@ -108,7 +108,7 @@ repro: $(VENV)/.complete
 prune: $(VENV)/.complete
 	$(ACTIVATE) && python scripts/prune.py config/$(SCALE).yaml $(if $(REMOVE),--remove)
 
-# Runs that were computed elsewhere, checked: make bring SCALE=paper FROM=<folder with runs>
+# Runs that were computed elsewhere, checked: make bring SCALE=paper FROM=<folder or archive>
 bring: $(VENV)/.complete
 	$(ACTIVATE) && python scripts/bring.py config/$(SCALE).yaml $(FROM)
 

@@ -15,11 +15,11 @@ def main() -> None:
     """Read the command line, say of each run whether it was brought."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path, help="configuration of the scale")
-    parser.add_argument("folder", type=Path, help="folder with a folder for each run")
+    parser.add_argument("source", type=Path, help="folder of runs, or archive of train_many.py")
     arguments = parser.parse_args()
 
     refused = 0
-    for done in bring(read_config(arguments.config), arguments.folder):
+    for done in bring(read_config(arguments.config), arguments.source):
         if isinstance(done, InputError):
             refused += 1
             print(f"error: {done}", file=sys.stderr)

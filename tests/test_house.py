@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "plan": ("data",),
     "algorithm": (),
     "train": ("algorithm", "data"),
-    "job": ("train", "algorithm", "data"),
+    "job": ("train", "algorithm", "plan", "data", "fetch"),
     "judge": ("plan",),
     "draw": ("judge", "data"),
     "report": ("judge", "plan", "data"),

@@ -10,6 +10,9 @@ from pathlib import Path
 PREFIX = ".writing-"
 """How the names of the folders of temporary files begin."""
 
+FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
+"""What training leaves in a run's folder."""
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:

@@ -187,7 +187,7 @@ def test_the_report_says_what_the_files_say(results):
     assert "It rests on 4 runs on CIFAR-10." in words
     assert "FedPer reaches a mean test accuracy of 0.700 against 0.300 of FedAvg (2 seeds)" in words
     assert "Figure 2: FedAvg (dashed) and FedPer (solid)" in words
-    assert "± 1 sd over them. CIFAR-10; scale paper; models of width 1; 3 seeds." in words
+    assert "± 1 sd over them. CIFAR-10; scale paper; models of width 1; 5 seeds." in words
     assert re.search("Verdicts on the paper.s 10 claims", words)
     # C10 is counted, on one of three data sets; C3, C5 and C7 are about other data sets
     assert "6 not judged, 3 no data, 1 reproduced in part" in words

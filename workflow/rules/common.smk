@@ -30,7 +30,8 @@ from fedper.fetch.named import modules_named
 from fedper.fetch.raw import raw_files, size_of
 from fedper.errors import InputError
 from fedper.provenance import code_digest, digest_of
-from fedper.judge.histories import FILES_OF_A_RUN, describe_run
+from fedper.files import FILES_OF_A_RUN
+from fedper.judge.histories import describe_run
 from fedper.judge.readings import DATASET as MULTIVERSE_OF, effects_of
 from fedper.names import DATASETS, dataset_title
 from fedper.plan.universes import universes

@@ -15,9 +15,6 @@ from fedper.method import Test
 from fedper.names import data_name
 from fedper.run import Run, fingerprint
 
-FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
-"""What :func:`fedper.train.record.write_run` leaves in a run's folder."""
-
 RUN_COLUMNS = [
     "dataset",
     "model",

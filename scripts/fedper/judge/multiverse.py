@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from fedper.files import FILES_OF_A_RUN
 from fedper.judge.choices import NOT_SET, differing
 from fedper.judge.comparisons import MEASURES, compare, run_values
-from fedper.judge.histories import FILES_OF_A_RUN, describe_run, read_tests
+from fedper.judge.histories import describe_run, read_tests
 from fedper.judge.readings import Effect, Reading, effects_of, readings_of
 from fedper.judge.summary import last_round
 from fedper.run import Run

@@ -1,12 +1,15 @@
 """Runs that come from another machine, and those that nobody asks for any more."""
 
 import shutil
+import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from fedper.errors import InputError
-from fedper.judge.histories import FILES_OF_A_RUN, read_clients
+from fedper.files import FILES_OF_A_RUN
+from fedper.judge.histories import read_clients
 from fedper.keep.stages import code_of
 from fedper.plan.draws import all_draws
 from fedper.plan.experiments import all_runs
@@ -14,11 +17,31 @@ from fedper.plan.run_file import read_run
 from fedper.provenance import code_digest
 
 
-def bring(config: dict, folder: Path) -> Iterator[str | InputError]:
-    """Copy the runs in ``folder`` that are right to where the pipeline looks for them.
+def bring(config: dict, source: Path) -> Iterator[str | InputError]:
+    """Copy the runs in ``source`` that are right to where the pipeline looks for them.
+
+    source: a folder with a folder for each run, or an archive that ``train_many.py --pack`` wrote;
+    of that the checkpoints are brought too, where there are none.
 
     Yields for each what became of it, or why it is refused.  Raises InputError if there is none.
     """
+    if not source.is_file():
+        yield from _bring_runs(config, source)
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        try:
+            with tarfile.open(source) as archive:
+                archive.extractall(temporary, filter="data")
+        except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{source}: not readable as an archive ({reason})") from error
+        scale, unpacked = config["scale"], Path(temporary)
+        yield from _bring_checkpoints(config, unpacked / "checkpoints" / scale)
+        if (unpacked / "results" / scale / "runs").is_dir():
+            yield from _bring_runs(config, unpacked / "results" / scale / "runs")
+
+
+def _bring_runs(config: dict, folder: Path) -> Iterator[str | InputError]:
     target = Path("results") / config["scale"] / "runs"
     asked_for = set(all_runs(config))
     found = sorted(about.parent for about in folder.glob("*/run.json"))
@@ -30,6 +53,17 @@ def bring(config: dict, folder: Path) -> Iterator[str | InputError]:
             yield f"{'brought' if copy_run(one, target / name) else 'was here'} {name}"
         except InputError as error:
             yield error
+
+
+def _bring_checkpoints(config: dict, folder: Path) -> Iterator[str]:
+    """Copy the checkpoints of runs that are asked for and have none here."""
+    for one in sorted(folder.glob("*/round-*.safetensors")):
+        name = one.parent.name
+        target = Path("checkpoints") / config["scale"] / name
+        if name in all_runs(config) and not any(target.glob("round-*")):
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(one, target / one.name)
+            yield f"brought the checkpoint of {name}"
 
 
 def check_run(folder: Path, asked_for: set[str]) -> str:

@@ -5,10 +5,14 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.validators import extend
 
 from fedper.errors import InputError
+
+try:
+    from jsonschema import Draft202012Validator, ValidationError
+    from jsonschema.validators import extend
+except ImportError:  # a machine that only trains what was checked elsewhere
+    Draft202012Validator = None
 
 SCHEMA = Path(__file__).with_suffix(".yaml")
 
@@ -20,23 +24,26 @@ def _is_number(_: object, value: object) -> bool:
         return False
 
 
-StrictValidator = extend(
-    Draft202012Validator,
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
+def _strict_validator() -> type:
+    """Make a validator by JSON Schema for which 10.0 is no integer, NaN and infinity no numbers."""
+    checker = Draft202012Validator.TYPE_CHECKER.redefine_many(
         {"integer": lambda _, value: type(value) is int, "number": _is_number}
-    ),
-)
-"""JSON Schema, but 10.0 is no integer, and NaN and infinity are no numbers."""
+    )
+    return extend(Draft202012Validator, type_checker=checker)
 
 
 def check_against_schema(values: object, part: str, source: str) -> None:
     """Raise InputError for the first key that is missing, unknown or wrong.
+
+    Nothing is checked where jsonschema is not installed.
 
     Args:
         values: to be checked.
         part: a definition of the schema ("run"); "" is all of it, a configuration.
         source: what the message calls the values, usually their file.
     """
+    if Draft202012Validator is None:
+        return
     errors = _validator(part).iter_errors(values)
     first = min(errors, key=lambda error: list(map(str, error.path)), default=None)
     if first is not None:
@@ -44,15 +51,15 @@ def check_against_schema(values: object, part: str, source: str) -> None:
 
 
 @cache
-def _validator(part: str) -> StrictValidator:
+def _validator(part: str) -> object:
     # in C where PyYAML can, because every training waits for it
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     schema = yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=loader)
     of_part = {"$ref": f"#/$defs/{part}", "$defs": schema["$defs"]}
-    return StrictValidator(of_part if part else schema)
+    return _strict_validator()(of_part if part else schema)
 
 
-def _describe(error: ValidationError) -> str:
+def _describe(error: "ValidationError") -> str:
     key = ".".join(map(str, error.absolute_path))
     prefix = f"{key}: " if key else ""
     if error.validator == "additionalProperties":

@@ -1,0 +1,304 @@
+"""Many runs of a configuration in one process: their order, what they read, and when to stop."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from fedper.data.dataset import Dataset, describe_dataset
+from fedper.data.draw import draw_partition
+from fedper.data.partition import Partition
+from fedper.data.prepare import prepare
+from fedper.data.stored import load_dataset, read_partition, save_dataset, write_partition
+from fedper.errors import InputError
+from fedper.exits import TryAgainError
+from fedper.fetch.raw import describe_files, raw_files, read_receipt
+from fedper.files import FILES_OF_A_RUN, write_text
+from fedper.job.checkpoint import Checkpoints, kept_in
+from fedper.job.limit import Limit
+from fedper.job.record import SECONDS, conditions, write_run
+from fedper.job.simulate import simulate
+from fedper.names import dataset_order, model_order
+from fedper.plan.draws import Draw, Prepared
+from fedper.plan.experiments import figure_runs
+from fedper.plan.universes import universes
+from fedper.provenance import code_digest
+from fedper.run import Run
+from fedper.train.device import set_up_device
+
+MULTIVERSE = "multiverse"
+"""What stands for the runs of all universes, where figures are named."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which runs of a configuration are asked for; None: all that it has.
+
+    Attributes:
+        figures: their names, or MULTIVERSE.
+        datasets: their names.
+        models: their names.
+        seeds: their numbers.
+    """
+
+    figures: Sequence[str] | None = None
+    datasets: Sequence[str] | None = None
+    models: Sequence[str] | None = None
+    seeds: Sequence[int] | None = None
+
+
+def in_order(config: dict, wanted: Wanted) -> list[Run]:
+    """List the runs that are wanted, the most telling first.
+
+    By model, as the paper has them, then by seed, then by figure, and in it the smallest k before
+    the largest and those between. Methods that a figure compares stand next to each other.
+
+    Raises InputError for a name that the configuration has not, or if no run is left.
+    """
+    figures = list(wanted.figures or config["figures"])
+    for name in figures:
+        if name != MULTIVERSE and name not in config["figures"]:
+            known = ", ".join([*config["figures"], MULTIVERSE])
+            raise InputError(f"--figures {name}: not in this configuration; it has {known}")
+    place: dict[str, int] = {}
+    runs: dict[str, Run] = {}
+    for number, figure in enumerate(figures):
+        for run in _runs_of(config, figure):
+            place.setdefault(run.name, number)
+            runs.setdefault(run.name, run)
+    chosen = [run for run in runs.values() if _is_wanted(run, wanted)]
+    if not chosen:
+        raise InputError("no run of the configuration is wanted; ask for less at once")
+    ks = {
+        run.dataset: sorted({r.classes_per_client or 0 for r in chosen if r.dataset == run.dataset})
+        for run in chosen
+    }
+
+    def rank(run: Run) -> tuple:
+        of_dataset = ks[run.dataset]
+        k = of_dataset.index(run.classes_per_client or 0)
+        last = len(of_dataset) - 1
+        k = 1 if k == last > 0 else k + (k > 0)  # the largest comes second
+        figure = place[run.name]
+        return model_order(run.model), run.seed, figure, dataset_order(run.dataset), k
+
+    return sorted(chosen, key=rank)
+
+
+def _runs_of(config: dict, figure: str) -> list[Run]:
+    if figure == MULTIVERSE:
+        return [run for universe in universes(config) for run in universe.runs]
+    return figure_runs(config, figure)
+
+
+def _is_wanted(run: Run, wanted: Wanted) -> bool:
+    return all(
+        names is None or value in names
+        for names, value in (
+            (wanted.datasets, run.dataset), (wanted.models, run.model), (wanted.seeds, run.seed),
+        )
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the pipeline keeps what belongs to a scale."""
+
+    scale: str
+
+    @property
+    def prepared(self) -> Path:
+        """Data sets."""
+        return Path("data/prepared") / self.scale
+
+    @property
+    def partitions(self) -> Path:
+        """Who holds what."""
+        return Path("results") / self.scale / "partitions"
+
+    def run(self, run: Run) -> Path:
+        """What a run leaves."""
+        return Path("results") / self.scale / "runs" / run.name
+
+    def checkpoints(self, run: Run) -> Path:
+        """Where a run goes on from."""
+        return Path("checkpoints") / self.scale / run.name
+
+    def is_finished(self, run: Run) -> bool:
+        """Tell whether a run is there, and of this code."""
+        folder = self.run(run)
+        if not all((folder / name).is_file() for name in FILES_OF_A_RUN):
+            return False
+        try:
+            about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        except ValueError:
+            return False
+        return isinstance(about, dict) and about.get("code_sha256") == code_digest(run.model)
+
+
+@dataclass
+class Shelf:
+    """Prepared data sets and partitions, made where they are not there, each read once.
+
+    Attributes:
+        folders: of the scale.
+        raw: where downloads go.
+        threads: that decode photographs.
+        on_it: the data set that is in memory, by its name; one at a time.
+    """
+
+    folders: Folders
+    raw: Path
+    threads: int = 1
+    on_it: dict[str, Dataset] = field(default_factory=dict)
+
+    def dataset(self, data: Prepared) -> Dataset:
+        """Load a data set; fetch and prepare it first where that is not done."""
+        if data.name not in self.on_it:
+            self.on_it.clear()
+            stem = self.folders.prepared / data.name
+            path = stem.with_name(f"{data.name}.safetensors")
+            if not path.exists():
+                self._prepare(data, path)
+            self.on_it[data.name] = load_dataset(path)
+        return self.on_it[data.name]
+
+    def partition(self, draw: Draw) -> Partition:
+        """Read a partition; draw it first where that is not done."""
+        path = self.folders.partitions / f"{draw.name}.json"
+        if not path.exists():
+            made = draw_partition(
+                self.dataset(draw.data),
+                draw.samples,
+                draw.n_clients,
+                draw.classes_per_client,
+                draw.seed,
+            )
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_partition(made, path)
+        return read_partition(path)
+
+    def _prepare(self, data: Prepared, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        receipt_path = path.with_name(f"{data.receipt}.source.json")
+        if receipt_path.exists():
+            receipt = read_receipt(receipt_path)
+        else:
+            receipt = self._fetch(data)
+            write_text(receipt_path, json.dumps(receipt, indent=2) + "\n")
+        dataset, excluded = prepare(data.settings, receipt, data.seed, self.threads)
+        save_dataset(dataset, path)
+        for suffix, text in (
+            ("excluded.csv", excluded.to_csv(index=False)),
+            ("provenance.json", json.dumps(dataset.provenance, indent=2) + "\n"),
+            ("json", json.dumps(describe_dataset(dataset), indent=2) + "\n"),
+        ):
+            write_text(path.with_name(f"{data.name}.{suffix}"), text)
+
+    def _fetch(self, data: Prepared) -> dict:
+        """Say where a data set's files are; only what is not at hand needs the downloaders."""
+        name, stand_in = data.settings["dataset"], data.settings["stand_in"]
+        for source in data.sources if stand_in is None else []:
+            if source["from"] == "files" and Path(source["folder"]).is_dir():
+                folder = Path(source["folder"])
+                files = describe_files(raw_files(name, folder))
+                return {"dataset": name, "source": "files", "folder": str(folder), "files": files}
+        try:
+            from fedper.fetch.download import Patience
+            from fedper.fetch.sources import fetch, make_stand_in
+        except ImportError as error:
+            raise InputError(
+                f"{name}: not at hand, and {error.name}, which downloads, is not installed; bring "
+                f"its files to {self.raw / name}"
+            ) from error
+        if stand_in is None:
+            return fetch(name, data.sources, self.raw, Patience())
+        return make_stand_in(name, stand_in, self.raw)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How runs are trained, whatever they are.
+
+    Attributes:
+        device: "auto", "cpu" or "cuda".
+        checkpoint_seconds: least time between two checkpoints.
+        elsewhere: whether a checkpoint of another machine is accepted.
+    """
+
+    device: str = "auto"
+    checkpoint_seconds: float = 60
+    elsewhere: bool = False
+
+
+def train_in_order(
+    runs: Sequence[Run],
+    draws: dict[str, Draw],
+    shelf: Shelf,
+    options: Options,
+    limit: Limit,
+    show: Callable[[str], None],
+) -> tuple[list[Run], Run | None]:
+    """Train runs one after another until all are done or the limit is reached.
+
+    Args:
+        runs: in order; those that are finished already are left out.
+        draws: the partition of each run, by its name.
+        shelf: where data come from.
+        options: how to train.
+        limit: of all of them together.
+        show: is given a line after each round.
+
+    Returns:
+        the runs that are finished now, and the one that was cut, if one was.
+    """
+    left = [run for run in runs if not shelf.folders.is_finished(run)]
+    done: list[Run] = []
+    for number, run in enumerate(left, start=1):
+        if done and limit.reached():
+            return done, None
+        after = f"; run {number} of {len(left)}"
+        try:
+            _train(run, draws[run.name], shelf, options, limit, lambda line: show(line + after))  # noqa: B023
+        except TryAgainError as stopped:
+            show(str(stopped))
+            return done, run
+        done.append(run)
+    return done, None
+
+
+def _train(
+    run: Run, draw: Draw, shelf: Shelf, options: Options, limit: Limit, show: Callable[[str], None]
+) -> None:
+    partition = shelf.partition(draw)
+    dataset = shelf.dataset(draw.data)
+    device = set_up_device(options.device, run)
+    about = conditions(run, dataset, partition, device)
+    folder = shelf.folders.checkpoints(run)
+    with kept_in(folder):
+        checkpoints = Checkpoints(folder, about, options.checkpoint_seconds, options.elsewhere)
+        progress = simulate(run, dataset, partition, device, show, checkpoints, limit)
+        about["machines"] = progress.machines
+        write_run(shelf.folders.run(run), about, progress.history, progress.timing)
+
+
+def minutes_of(run: Run, finished: Sequence[Run], folders: Folders) -> float | None:
+    """Expect as long for a round as finished runs of the same data set and model took.
+
+    None if there is none.
+    """
+    alike = [one for one in finished if (one.dataset, one.model) == (run.dataset, run.model)]
+    seconds = []
+    for one in alike:
+        timing = pd.read_csv(folders.run(one) / "timing.csv")
+        columns = [column for column in SECONDS if column in timing]
+        seconds.append(timing[columns].sum(axis=1).mean())
+    return run.rounds * sum(seconds) / len(seconds) / 60 if seconds else None
+
+
+def clock(minutes_from_now: float) -> str:
+    """Write a time of day, as "14:05"."""
+    return time.strftime("%H:%M", time.localtime(time.time() + 60 * minutes_from_now))
