@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from conftest import RUN, change, write_run
 from fedper.draw.moments import draw_moments
-from fedper.judge.histories import read_tests
+from fedper.judge.histories import read_clients, read_tests
 from fedper.judge.moments import MOMENTS, at_moments, differences_to_fedper
 from fedper.method import Phase, Test
+from fedper.report.facts import gather_facts
 from fedper.report.moments_table import table6
 
 BEFORE, AFTER, TUNED = (
@@ -28,7 +29,7 @@ def correct(method, seed, test):
 
 
 @pytest.fixture
-def tests(tmp_path):
+def folders(tmp_path):
     folders = []
     for method, k_p, phases in (
         ("FedAvg", 0, ()), ("FedPer", 2, ()), ("FedPer fine-tuned", 2, (Phase("personal", 1),)),
@@ -46,6 +47,11 @@ def tests(tmp_path):
             ]
             pd.concat(rows).to_csv(folder / "history.csv", index=False)
             folders.append(folder)
+    return folders
+
+
+@pytest.fixture
+def tests(folders):
     return read_tests(folders)
 
 
@@ -106,3 +112,12 @@ def test_a_line_for_each_method_and_a_dot_for_each_seed(tests):
 
 
 GAINS_OF = ("FedAvg", "FedPer", "FedPer fine-tuned")
+
+
+def test_the_report_is_told_both_methods_at_each_moment(folders):
+    (row,) = gather_facts(read_clients(folders), folders)["moments"]
+    assert (row["dataset"], row["model"], row["k"]) == ("CIFAR-10", "ResNet-34", 4)
+    after = row["at"]["after aggregation"]
+    assert (after["fedavg"], after["fedper"], after["difference"]) == pytest.approx((0.2, 0.5, 0.3))
+    assert row["at"]["before aggregation"]["difference"] == pytest.approx(0.01)
+    assert row["at"]["after fine-tuning"]["difference"] == pytest.approx(0.02)

@@ -13,6 +13,17 @@ from fedper.method import Test
 
 MOMENTS = ("before aggregation", "after aggregation", "after fine-tuning")
 
+K_P = 2
+"""Of FedPer and its relatives."""
+
+
+def where_clients_differ_most(tests: pd.DataFrame) -> pd.DataFrame:
+    """Keep of each data set the smallest k, and of FedPer and its relatives those with K_P."""
+    k, k_p = tests["classes_per_client"], tests["personalization_layers"]
+    differ_most = k.isna() | (k == k.groupby(tests["dataset"]).transform("min"))
+    is_other_depth = tests["method"].str.startswith("FedPer") & (k_p != K_P)
+    return tests[differ_most & ~is_other_depth]
+
 
 def at_moments(tests: pd.DataFrame) -> pd.DataFrame:
     """Average each run's last round over clients: RUN_COLUMNS, moment, accuracy and floor.

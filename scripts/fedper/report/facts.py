@@ -9,7 +9,19 @@ import pandas as pd
 
 from fedper.errors import InputError
 from fedper.judge.claims import LOW_AND_HIGH_K
-from fedper.judge.histories import RUN_COLUMNS, describe_settings, read_about, read_csv
+from fedper.judge.histories import (
+    RUN_COLUMNS,
+    describe_settings,
+    read_about,
+    read_csv,
+    read_tests,
+)
+from fedper.judge.moments import (
+    MOMENTS,
+    at_moments,
+    differences_to_fedper,
+    where_clients_differ_most,
+)
 from fedper.judge.rules import LEVEL, MARGIN, MARGIN_LOG_ODDS, MIN_SEEDS, MODEST, RULES
 from fedper.judge.summary import faults, final_accuracy, in_order
 from fedper.names import dataset_order, dataset_title, model_title, real_name
@@ -36,6 +48,7 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
         "n_diverged": wrong["diverged"],
         "seeds": sorted(int(seed) for seed in clients["seed"].unique()),
         "headline": _headline(final_accuracy(clients)),
+        "moments": _moments(read_tests(folders)) if folders else [],
         "traffic": _traffic(clients),
         "cost": _cost(timing),
         "hours": float(timing[["training_s", "evaluation_s"]].to_numpy().sum() / 3600),
@@ -93,6 +106,37 @@ def _headline(table: pd.DataFrame) -> list[dict]:
                     "n_seeds_fedper": _n_seeds(fedper),
                 }
             )
+    return rows
+
+
+def _moments(tests: pd.DataFrame) -> list[dict]:
+    """What FedAvg and FedPer score at the moments of the last round, where clients differ most.
+
+    A row for each data set and model that has both methods before and after aggregation.
+    """
+    tests = where_clients_differ_most(tests)
+    of_both = at_moments(tests[tests["method"].isin(["FedAvg", "FedPer"])])
+    rows = []
+    for _, here in of_both.groupby(GROUP, dropna=False, sort=False):
+        table = differences_to_fedper(here).set_index(["method", "moment"])
+        found = {
+            moment: {
+                "fedavg": table.loc[("FedAvg", moment), "accuracy_mean"],
+                "fedper": table.loc[("FedPer", moment), "accuracy_mean"],
+                **table.loc[("FedAvg", moment), ["difference", "low", "high"]],
+                "n_seeds": int(table.loc[("FedAvg", moment), "n_seeds"]),
+            }
+            for moment in MOMENTS
+            if {("FedAvg", moment), ("FedPer", moment)} <= set(table.index)
+        }
+        if {*MOMENTS[:2]} <= set(found):
+            first = here.iloc[0]
+            names = {
+                "dataset": dataset_title(first["dataset"]),
+                "model": model_title(first["model"]),
+            }
+            k = first["classes_per_client"]
+            rows.append({**names, "k": None if pd.isna(k) else int(k), "at": found})
     return rows
 
 

@@ -3,23 +3,22 @@
 import numpy as np
 import pandas as pd
 
-from fedper.judge.moments import MOMENTS, at_moments, differences_to_fedper
+from fedper.judge.moments import (
+    MOMENTS,
+    at_moments,
+    differences_to_fedper,
+    where_clients_differ_most,
+)
 from fedper.judge.summary import ROW, in_order
 from fedper.report.tables import Table, keys_for_reading
-
-K_P = 2
 
 
 def table6(tests: pd.DataFrame) -> Table:
     """Accuracy of every method at three moments, and what FedPer has more, where clients differ.
 
-    tests: as of :func:`fedper.judge.histories.read_tests`. Of each data set the smallest k, and of
-    FedPer and its relatives K_P = 2.
+    tests: as of :func:`fedper.judge.histories.read_tests`.
     """
-    k, k_p = tests["classes_per_client"], tests["personalization_layers"]
-    differ_most = k.isna() | (k == k.groupby(tests["dataset"]).transform("min"))
-    is_other_depth = tests["method"].str.startswith("FedPer") & (k_p != K_P)
-    runs = at_moments(tests[differ_most & ~is_other_depth])
+    runs = at_moments(where_clients_differ_most(tests))
     frame = in_order(differences_to_fedper(runs)) if len(runs) else pd.DataFrame(columns=ROW)
     shown = _moments_beside_each_other(frame) if len(runs) else pd.DataFrame({"data set": []})
     return Table(
