@@ -295,6 +295,8 @@ def test_missing_runs_are_said_and_not_guessed():
     judged = {c["claim"]: c for c in judge(lose(frame, fedavg & (frame["seed"] == 3)))}
     assert judged["C5"]["verdict"] == "inconclusive"
     assert judged["C5"]["reason"] == "missing: FedAvg on FLICKR-AES, seed 3"
+    (many,) = judge(lose(frame, fedavg & (frame["seed"] > 1)), (BY_NAME["C5"],))
+    assert many["reason"] == "missing: 3 of 10 runs"
     assert judged["C1"]["verdict"] == "reproduced"
 
 

@@ -230,6 +230,12 @@ def training_is_allowed():
     return not allowed or "train" in allowed
 
 
+def allowed_rules_option():
+    """The rules that are allowed here, as an option of Snakemake; "" where all are."""
+    allowed = workflow.dag_settings.allowed_rules
+    return f"--allowed-rules {' '.join(sorted(allowed))}" if allowed else ""
+
+
 def is_missing(run):
     """Tell whether a run is not there and will not be trained, because that is not allowed.
 

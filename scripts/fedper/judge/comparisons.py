@@ -12,6 +12,9 @@ from fedper.judge.histories import RUN_COLUMNS
 from fedper.judge.rules import LEVEL, MIN_SEEDS, SEEDS_OF_INTERVAL
 from fedper.names import real_name
 
+MAX_NAMED = 2
+"""How many missing runs a reason names."""
+
 MEASURES = ["accuracy", "spread", "log odds"]
 """What is compared of a run, see :class:`fedper.judge.claims.Comparison`."""
 
@@ -123,12 +126,13 @@ def _seeds_of_all(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lost(pairs: pd.DataFrame, comparison: Comparison) -> str:
-    """Name the runs without a value."""
-    return "; ".join(
+    """Name the runs without a value, or count them if they are more than MAX_NAMED."""
+    lost = [
         f"{arm}, seed {seed}"
         for (_, arm), (_, values) in zip(comparison.terms, pairs.items(), strict=True)
         for _, seed in values[values.isna()].index
-    )
+    ]
+    return "; ".join(lost) if len(lost) <= MAX_NAMED else f"{len(lost)} of {pairs.size} runs"
 
 
 def _p_values(effects: NDArray[np.float64], comparison: Comparison) -> tuple[float, float, float]:
