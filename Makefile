@@ -76,8 +76,8 @@ bench: $(VENV)/.complete .venv-flower/.complete
 		$(if $(wildcard data/raw/cifar10),--cifar10 data/raw/cifar10)
 	$(ACTIVATE) && python benchmarks/table.py $(BENCHMARKS) --out $(BENCHMARKS)/README.md
 
-# Tests and benchmarks that want a GPU, then the first runs of the paper's scale, in MINUTES.
-MINUTES ?= 30
+# Tests and benchmarks that want a GPU, in MINUTES.
+MINUTES ?= 4
 bench-gpu: $(VENV)/.complete
 	$(ACTIVATE) && python benchmarks/gpu.py --minutes $(MINUTES) --out $(BENCHMARKS)/gpu.json
 	$(ACTIVATE) && python benchmarks/table.py $(BENCHMARKS) --out $(BENCHMARKS)/README.md

@@ -1,11 +1,12 @@
-"""All that wants a GPU, in one command: tests, speed, then the first runs of the paper's scale.
+"""What a GPU is worth here, on a machine that has little more than PyTorch, in four minutes.
 
-    python benchmarks/gpu.py --minutes 30 --out results/benchmarks/gpu.json
+    python benchmarks/gpu.py --out results/benchmarks/gpu.json
 
-Tests that need CUDA; recorded steps against steps kernel by kernel, with the price of determinism
-and the gain of tf32 and bfloat16; then runs of config/paper.yaml on CIFAR, seed by seed, Figures 2,
-4, 3 and 5, until the time is up. A run that is cut off goes on from its checkpoint next time.
-Data and partitions are made by Snakemake where there is one, or must be there.
+In this order: the tests on CUDA; speed of both models in three precisions, deterministic or not, of
+recorded steps against steps kernel by kernel; batches of 4, narrow models; a round of the paper's
+size, with training, tests and checkpoint apart; the kernels that take longest. Each is measured in
+a process of its own, with a time limit. One that fails or hangs does not end the others, and the
+file is written after each. Then scripts/train_many.py can use the rest of the time.
 """
 
 import argparse
@@ -13,44 +14,36 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from itertools import product
 from pathlib import Path
-from shutil import which
 
 import torch
-import yaml
 from fedper.algorithm.federated import server_round
 from fedper.algorithm.optimiser import Optimiser
-from fedper.errors import InputError
 from fedper.exits import one_line_errors
 from fedper.files import write_text
+from fedper.job.checkpoint import Checkpoints
 from fedper.job.machine import describe
+from fedper.job.progress import Progress
+from fedper.job.simulate import play_rounds
 from fedper.names import MODELS
-from fedper.plan.draws import draws_of_runs
-from fedper.plan.experiments import figure_runs
 from fedper.run import Run, change
 from fedper.train.device import set_up_device
 from round_vs_loop import RUN, seconds, set_up
+from torch.profiler import ProfilerActivity, profile
 
-CONFIG = Path("config/paper.yaml")
-FIGURES = ("figure2", "figure4", "figure3", "figure5")
-OPTIONS = (
-    {},
-    {"deterministic": False},
-    {"precision": "tf32"},
-    {"precision": "bfloat16"},
-)
-"""Settings whose speed is compared: the reference, and what each switch gains."""
+N_KERNELS = 10
+
+Measure = Callable[[Run, int, torch.device], dict]
 
 
-def measure_speed(settings: dict, device_name: str) -> dict:
-    """Time a round of training with recorded steps against one kernel by kernel."""
-    n_images, repeats = (settings.pop(key) for key in ("images", "repeats"))
-    run = change(RUN, **settings)
-    device = set_up_device(device_name, run)
-    model, base, clients = set_up(run, n_images, device)
+def speed(run: Run, images: int, device: torch.device) -> dict:
+    """Time a round of training with recorded steps against one kernel by kernel; three turns."""
+    model, base, clients = set_up(run, images, device)
     ways = {
         name: partial(server_round, model, base, clients[:], 1, run, optimiser=optimiser)
         for name, optimiser in (
@@ -61,114 +54,146 @@ def measure_speed(settings: dict, device_name: str) -> dict:
     losses = {
         name: [report.train_loss.item() for report in play()[1]] for name, play in ways.items()
     }  # this also warms up
-    turns = [{name: seconds(play, device) for name, play in ways.items()} for _ in range(repeats)]
-    trained = run.n_clients * n_images * run.method.train[0].epochs
-    speed = {name: trained / statistics.median(turn[name] for turn in turns) for name in ways}
+    turns = [{name: seconds(play, device) for name, play in ways.items()} for _ in range(3)]
+    trained = run.n_clients * images * run.method.train[0].epochs
+    fast = {name: trained / statistics.median(turn[name] for turn in turns) for name in ways}
     pairs = zip(*losses.values(), strict=True)
     return {
-        **settings,
-        **{f"{name}_images_per_s": round(value, 1) for name, value in speed.items()},
-        "ratio": round(speed["recorded"] / speed["kernel_by_kernel"], 2),
+        **{f"{name}_images_per_s": round(value, 1) for name, value in fast.items()},
+        "recorded_over_kernel_by_kernel": round(fast["recorded"] / fast["kernel_by_kernel"], 2),
         "largest_difference_of_losses": max(abs(a / b - 1) for a, b in pairs),
         "peak_mib": round(torch.cuda.max_memory_allocated() / 2**20) if device.type != "cpu" else 0,
-    }  # fmt: skip
-
-
-def speed_apart(settings: dict) -> dict:
-    """Measure in a process of its own, because settings of determinism hold for all of it."""
-    command = [sys.executable, __file__, "--only", json.dumps(settings)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8")
-    result = json.loads(done.stdout)
-    print(result, flush=True)
-    return result
-
-
-def runs_in_order(config: dict) -> list[Run]:
-    """List the runs on CIFAR: seed 0 of all figures first, each run once."""
-    runs = [run for figure in FIGURES for run in figure_runs(config, figure)]
-    return sorted({run.name: run for run in runs}.values(), key=lambda run: run.seed)
-
-
-def files_of(config: dict, run: Run) -> dict[str, Path]:
-    """Name the files that a run reads and writes, as the workflow does."""
-    scale = config["scale"]
-    draw = draws_of_runs(config)[run.name]
-    return {
-        "data": Path(f"data/prepared/{scale}/{draw.data.name}.safetensors"),
-        "partition": Path(f"results/{scale}/partitions/{draw.name}.json"),
-        "checkpoints": Path(f"checkpoints/{scale}/{run.name}"),
-        "out": Path(f"results/{scale}/runs/{run.name}"),
     }
 
 
-def make_data(config: dict, runs: list[Run]) -> None:
-    """Let Snakemake prepare and partition what ``runs`` read; InputError if it is not there."""
-    files = [path for run in runs for path in list(files_of(config, run).values())[:2]]
-    missing = sorted({str(path) for path in files if not path.exists()})
-    if missing and not which("snakemake"):
-        raise InputError(f"{missing[0]}: missing, and no snakemake here; make it elsewhere")
-    if missing:
-        call = ["snakemake", "--cores", "all", "--configfile", str(CONFIG), "--", *missing]
-        subprocess.run(call, check=True)
+def whole_round(run: Run, images: int, device: torch.device) -> dict:
+    """Play three rounds as training does; all tests are due in the second."""
+    run = change(run, rounds=3, other_tests_every=2)
+    model, base, clients = set_up(run, images, device)
+    progress = Progress(base, clients)
+    with tempfile.TemporaryDirectory() as folder:
+        play_rounds(run, model, progress, lambda line: None, Checkpoints(Path(folder), {}))
+    names = ("with one test, recording", "with all tests", "last, with all tests")
+    return {
+        name: {key: round(value, 3) for key, value in row.items() if key != "round"}
+        for name, row in zip(names, progress.timing, strict=True)
+    }
 
 
-def command(config: dict, run: Run) -> list[str]:
-    """Give the command line that trains a run of the configuration."""
-    files = files_of(config, run)
-    options = [word for name, path in files.items() for word in (f"--{name}", str(path))]
-    return [
-        sys.executable, "scripts/train.py", "--run", run.to_json(), "--device", "cuda",
-        *options,
+def kernels(run: Run, images: int, device: torch.device) -> dict:
+    """List the kernels (on a CPU: operators) that a client's training spends most time in."""
+    model, base, clients = set_up(change(run, n_clients=1), images, device)
+    play = partial(server_round, model, base, clients[:], 1, run)
+    play()
+    activity = ProfilerActivity.CUDA if device.type == "cuda" else ProfilerActivity.CPU
+    with profile(activities=[activity]) as found:
+        play()
+    name = "self_device_time_total" if device.type == "cuda" else "self_cpu_time_total"
+    rows = sorted(found.key_averages(), key=lambda row: getattr(row, name), reverse=True)
+    total = sum(getattr(row, name) for row in rows) or 1
+    return {
+        "share_of_time": {
+            row.key[:80]: round(getattr(row, name) / total, 3) for row in rows[:N_KERNELS]
+        }
+    }
+
+
+KINDS: dict[str, Measure] = {"speed": speed, "round": whole_round, "kernels": kernels}
+
+
+def plan(images: int) -> list[dict]:
+    """List what is measured, the most telling first; images: of a client, but for whole rounds."""
+    small = {"images": images, "local_epochs": 1, "n_clients": 10}
+    precisions = ("tf32", "float32", "bfloat16")
+    speeds = [
+        {"kind": "speed", "model": model, "precision": precision, "deterministic": same, **small}
+        for same, precision, model in product((True, False), precisions, MODELS)
+    ]
+    odd = [
+        {"kind": "speed", "model": model, "precision": "tf32", **small, **other}
+        for model, other in product(
+            MODELS, ({"batch_size": 4, "images": max(4, images // 16)}, {"width": 0.25})
+        )
+    ]
+    rounds = [
+        {"kind": "round", "model": model, "precision": "tf32", "n_clients": 10,
+         "images": 4 * images, "evaluation_batch_size": 2500}
+        for model in MODELS
     ]  # fmt: skip
+    profiles = [
+        {"kind": "kernels", "model": model, "precision": "tf32", "images": images,
+         "local_epochs": 1}
+        for model in MODELS
+    ]  # fmt: skip
+    return [*speeds[:6], *rounds[:1], *profiles, *odd, *rounds[1:], *speeds[6:]]
 
 
-def train_until(config: dict, runs: list[Run], deadline: float) -> int:
-    """Train what is not there yet, one run after another; return how many were finished.
+def measure_here(settings: dict, device_name: str) -> dict:
+    """Measure one thing of :func:`plan` in this process."""
+    kind, images = settings.pop("kind"), settings.pop("images")
+    if device_name == "cpu":  # where all of this is only tried
+        settings["precision"] = "float32"
+    run = change(RUN, **settings)
+    return KINDS[kind](run, images, set_up_device(device_name, run))
 
-    deadline: of ``time.monotonic``; a run that is not finished then is killed, and goes on from
-    its last checkpoint next time. One that fails says why, and does not stop the others.
-    """
-    n_finished = 0
-    for run in runs:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
-        if (files_of(config, run)["out"] / "run.json").exists():
-            continue
-        try:
-            done = subprocess.run(command(config, run), check=False, timeout=left)
-        except subprocess.TimeoutExpired:
-            break
-        n_finished += done.returncode == 0
-    return n_finished
+
+def apart(command: list[str], limit_s: float) -> dict:
+    """Call a command that prints JSON; say what became of it where it fails or takes too long."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", check=False, timeout=limit_s
+        )
+    except subprocess.TimeoutExpired:
+        return {"failed": f"took more than {limit_s:.0f} s"}
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        return {"failed": last[0] if last else f"exit status {done.returncode}"}
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_tests(limit_s: float) -> dict:
+    """Run the tests on CUDA; give pytest's last line."""
+    command = [sys.executable, "-m", "pytest", "-q", "tests/cuda"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, encoding="utf-8", check=False, timeout=limit_s
+        )
+    except subprocess.TimeoutExpired:
+        return {"failed": f"took more than {limit_s:.0f} s"}
+    return {"passed": done.returncode == 0, "summary": done.stdout.strip().splitlines()[-1:]}
 
 
 @one_line_errors
 def main() -> None:
-    """Read the command line; test, measure, train; write the measurements."""
+    """Read the command line, measure one thing or all, write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=30, help="for all of it")
-    parser.add_argument("--only", help="one measurement of speed and its settings, as JSON")
+    parser.add_argument("--minutes", type=float, default=4, help="for all of it (default: 4)")
+    parser.add_argument("--limit", type=float, default=40, help="for each, in s (default: 40)")
+    parser.add_argument("--images", type=int, default=1024, help="of a client (default: 1024)")
+    parser.add_argument("--device", default="cuda", help="cuda, or cpu to try this (default: cuda)")
+    parser.add_argument("--only", type=json.loads, help="one measurement, as JSON")
     parser.add_argument("--out", type=Path, help="JSON file to write (default: only print)")
     arguments = parser.parse_args()
     if arguments.only:
-        print(json.dumps(measure_speed(json.loads(arguments.only), "cuda")))
+        print(json.dumps(measure_here(arguments.only, arguments.device)))
         return
 
-    deadline = time.monotonic() + 60 * arguments.minutes
-    result: dict = {"device": describe(set_up_device("cuda", RUN)), "torch": torch.__version__}
-    done = subprocess.run([sys.executable, "-m", "pytest", "tests/cuda"], check=False)
-    result |= {"tests_passed": done.returncode == 0, "speed": []}
-    size = {"n_clients": 10, "images": 1024, "local_epochs": 1, "repeats": 3}
-    for option, model in product(OPTIONS, MODELS):
-        result["speed"].append(speed_apart({**size, "model": model, **option}))
+    end = time.monotonic() + 60 * arguments.minutes
+    run = RUN if arguments.device == "cpu" else change(RUN, precision="tf32")
+    result: dict = {
+        "device": describe(set_up_device(arguments.device, run)), "torch": torch.__version__,
+        "tests": run_tests(min(arguments.limit * 2, end - time.monotonic())), "measured": [],
+    }  # fmt: skip
+    script = [sys.executable, __file__, "--device", arguments.device, "--only"]
+    for settings in plan(arguments.images):
+        left = end - time.monotonic()
+        found = {"failed": "no time left"}
+        if left > 0:
+            found = apart([*script, json.dumps(settings)], min(arguments.limit, left))
+        result["measured"].append({**settings, **found})
+        print(json.dumps(result["measured"][-1]), flush=True)
         if arguments.out:
             write_text(arguments.out, json.dumps(result, indent=2) + "\n")
-
-    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    runs = runs_in_order(config)
-    make_data(config, runs)
-    print(f"{train_until(config, runs, deadline)} runs finished")
 
 
 if __name__ == "__main__":

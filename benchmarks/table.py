@@ -164,8 +164,23 @@ def data(result: dict) -> str:
 
 
 def gpu(result: dict) -> str:
-    """Compare recorded steps with steps kernel by kernel."""
-    return f"## On a GPU\n\n{result['device']}\n\n{markdown(result['speed'])}\n"
+    """List what was measured on a GPU, a table for each kind."""
+    tests = result["tests"]
+    words = tests.get("failed") or " ".join(tests["summary"])
+    parts = [f"## On a GPU\n\n{result['device']}, PyTorch {result['torch']}; tests: {words}"]
+    kinds = dict.fromkeys(one["kind"] for one in result["measured"])
+    for kind in kinds:
+        rows = [
+            {
+                name: json.dumps(value) if isinstance(value, dict) else value
+                for name, value in one.items()
+                if name != "kind"
+            }
+            for one in result["measured"]
+            if one["kind"] == kind
+        ]
+        parts.append(f"{kind.capitalize()}:\n\n{markdown(rows)}")
+    return "\n\n".join(parts) + "\n"
 
 
 PARTS = {

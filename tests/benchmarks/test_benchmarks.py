@@ -6,11 +6,11 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from conftest import REPOSITORY, RUN, start
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
@@ -24,6 +24,7 @@ from fedper.algorithm.server import Server
 from fedper.algorithm.state import Message, Update
 from fedper.data.photos import decode_photos, open_photos
 from fedper.errors import InputError
+from fedper.names import MODELS
 from PIL import Image
 
 
@@ -154,34 +155,51 @@ def test_plain_convolutions_are_pytorch_s():
     assert {type(m) for m in plain.modules() if isinstance(m, torch.nn.Conv2d)} == {torch.nn.Conv2d}
 
 
-def test_on_a_gpu_the_first_runs_are_figure_2_with_seed_0():
-    config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
-    runs = gpu.runs_in_order(config)
-    assert len({run.name for run in runs}) == len(runs) == 105
-    assert {run.dataset for run in runs} == {"cifar10", "cifar100"}
-    assert [run.seed for run in runs] == [0] * 35 + [1] * 35 + [2] * 35
-    first = runs[:12]  # Figure 2: two models, three k, FedAvg and FedPer
-    assert {run.classes_per_client for run in first} == {4, 8, 10}
-    assert {run.method.personalization_layers for run in first} == {0, 2}
-    assert runs[12].method.personalization_layers == 1  # Figure 4
-    assert runs[12].dataset == "cifar10"
+def test_a_gpu_is_asked_for_both_models_in_all_precisions():
+    planned = gpu.plan(1024)
+    speeds = {
+        (one["model"], one["precision"], one.get("deterministic"))
+        for one in planned
+        if one["kind"] == "speed" and one["n_clients"] == 10
+    }
+    precisions = ("float32", "tf32", "bfloat16")
+    assert set(product(MODELS, precisions, (True, False))) <= speeds
+    assert {one["batch_size"] for one in planned if "batch_size" in one} == {4}
+    assert {one["model"] for one in planned if one["kind"] == "round"} == set(MODELS)
+    assert {one["model"] for one in planned if one["kind"] == "kernels"} == set(MODELS)
+
+
+TINY = {"model": "mobilenet_v1", "width": 0.25, "precision": "tf32", "n_clients": 2,
+        "batch_size": 8, "images": 16, "local_epochs": 1}  # fmt: skip
 
 
 def test_recorded_steps_are_compared_with_steps_kernel_by_kernel():
-    settings = {"model": "mobilenet_v1", "width": 0.25, "n_clients": 3, "batch_size": 8}
-    result = gpu.measure_speed({**settings, "images": 16, "repeats": 1}, "cpu")
+    result = gpu.measure_here({"kind": "speed", **TINY}, "cpu")
     assert result["recorded_images_per_s"] > 0
     assert result["largest_difference_of_losses"] == 0  # on a CPU it is the same computation
 
 
-def test_training_stops_when_the_time_is_up(tmp_path, monkeypatch):
-    done, *others = (tmp_path / name for name in ("done", "one", "two"))
-    done.mkdir()
-    (done / "run.json").touch()
-    outs = iter([done, *others])
-    monkeypatch.setattr(gpu, "files_of", lambda config, run: {"out": next(outs)})
-    monkeypatch.setattr(gpu, "command", lambda config, run: [sys.executable, "-c", "while 1: pass"])
+def test_a_round_has_training_tests_and_checkpoint_apart():
+    result = gpu.measure_here({"kind": "round", **TINY}, "cpu")
+    assert len(result) == 3
+    for row in result.values():
+        assert row.keys() == {"training_s", "evaluation_s", "checkpoint_s"}
+        assert min(row["training_s"], row["evaluation_s"]) > 0
+
+
+def test_what_takes_longest_is_named():
+    result = gpu.measure_here({"kind": "kernels", **TINY}, "cpu")
+    shares = list(result["share_of_time"].values())
+    assert len(shares) == gpu.N_KERNELS
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < sum(shares) <= 1
+
+
+def test_a_measurement_that_fails_or_hangs_is_named_and_ends_no_other():
+    assert gpu.apart([sys.executable, "-c", "print('{\"a\": 1}')"], 60) == {"a": 1}
+    broken = gpu.apart([sys.executable, "-c", "raise ValueError('no card')"], 60)
+    assert broken == {"failed": "ValueError: no card"}
     start = time.monotonic()
-    assert gpu.train_until({}, [RUN] * 3, start + 1) == 0
+    hung = gpu.apart([sys.executable, "-c", "while 1: pass"], 1)
+    assert hung == {"failed": "took more than 1 s"}
     assert time.monotonic() - start < 5
-    assert next(outs) == others[1]  # the third was not begun
