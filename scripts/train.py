@@ -12,6 +12,7 @@ from pathlib import Path
 from fedper.data.stored import load_dataset, read_partition
 from fedper.errors import InputError
 from fedper.exits import one_line_errors, say
+from fedper.job.card import own_card
 from fedper.job.checkpoint import Checkpoints, kept_in
 from fedper.job.limit import Limit
 from fedper.job.record import conditions, write_run
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="prepared data set")
     parser.add_argument("--partition", type=Path, required=True, help="partition of that data set")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument("--runs-per-card", type=int, default=1, help="at a time (default: 1)")
     parser.add_argument(
         "--checkpoints", type=Path, help="folder of this run alone, to go on from if it is killed"
     )
@@ -58,13 +60,17 @@ def main() -> None:
     run = read_run(arguments.run)
     dataset = load_dataset(arguments.data)
     partition = read_partition(arguments.partition)
-    device = set_up_device(arguments.device, run)
-    about = conditions(run, dataset, partition, device)
-    with kept_in(folder), limit.heeding_sigterm() if folder else nullcontext():
-        checkpoints = Checkpoints(folder, about, every_s, arguments.elsewhere) if folder else None
-        progress = simulate(run, dataset, partition, device, say, checkpoints, limit)
-        about["machines"] = progress.machines
-        write_run(arguments.out, about, progress.history, progress.timing)
+    heeding = limit.heeding_sigterm() if folder else nullcontext()
+    with own_card(arguments.device, arguments.runs_per_card):
+        device = set_up_device(arguments.device, run)
+        about = conditions(run, dataset, partition, device)
+        with kept_in(folder), heeding:
+            checkpoints = (
+                Checkpoints(folder, about, every_s, arguments.elsewhere) if folder else None
+            )
+            progress = simulate(run, dataset, partition, device, say, checkpoints, limit)
+            about["machines"] = progress.machines
+            write_run(arguments.out, about, progress.history, progress.timing)
 
 
 if __name__ == "__main__":

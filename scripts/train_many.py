@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fedper.exits import one_line_errors, say
 from fedper.job.archive import pack
+from fedper.job.card import own_card
 from fedper.job.limit import Limit
 from fedper.job.many import (
     Folders,
@@ -61,7 +62,7 @@ def main() -> None:
     say(f"{len(runs)} runs, {len(finished)} of them finished{until}")
     options = Options(arguments.device, arguments.checkpoint_seconds, arguments.elsewhere)
     shelf = Shelf(folders, arguments.raw)
-    with limit.heeding_sigterm():
+    with own_card(arguments.device, 1), limit.heeding_sigterm():
         done, cut = train_in_order(runs, draws_of_runs(config), shelf, options, limit, say)
     say(f"{len(done)} runs trained, {len(runs) - len(finished) - len(done)} left")
     if arguments.pack is not None:

@@ -78,7 +78,10 @@ LOGS = f"logs/{config['scale']}"
 TRAINED = all_runs(config)
 RUNS = runs_of_figures(config)
 FIRST_SEED = config["seeds"][0]
-USES_GPU = config["compute"]["device"] != "cpu" and has_gpu()
+# A card that the configuration names is asked for, whether or not this machine, which may only submit
+# the jobs, has one.
+DEVICE = config["compute"]["device"]
+USES_GPU = DEVICE == "cuda" or (DEVICE == "auto" and has_gpu())
 
 # A scale without other readings, or without runs of the effects that they are compared by, has none.
 MULTIVERSE = ["multiverse"] if effects_of(config) else []
@@ -251,6 +254,8 @@ def limits_of_a_run():
     options = [f"--checkpoint-seconds {compute['checkpoint_seconds']}"]
     options += [f"--minutes {compute['minutes']}"] if compute["minutes"] else []
     options += ["--elsewhere"] if compute["elsewhere"] else []
+    per_card = compute["runs_per_card"]
+    options += [f"--runs-per-card {per_card}"] if per_card > 1 else []
     return " ".join(options)
 
 
