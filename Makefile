@@ -122,7 +122,8 @@ lock: $(VENV)/.complete
 clean:
 	rm -rf $(VENV) .venv-flower
 
-# Of one that was moved nothing is kept; what is no environment is nobody's to remove.
+# An environment that was moved with its folder is made anew. A folder that is no environment is left
+# alone.
 MAKE_VENV = $(if $(filter $@,$(MOVED)),test -f $(@D)/pyvenv.cfg || { echo "error: $(@D): no virtual \
 environment; move it away or name another VENV" >&2; exit 1; }; rm -rf $(@D);) $(PYTHON) -m venv $(@D)
 SAY_WHERE = cd $(@D) && pwd -P > .complete

@@ -211,7 +211,7 @@ class Case:
 
     @classmethod
     def read(cls, text: str) -> "Case":
-        """Read "model:width:clients:images"; ValueError if it is none."""
+        """Read "model:width:clients:images"; ValueError for other texts."""
         model, width, clients, images = text.split(":")
         if model not in MODELS:
             raise ValueError(f"{model}: no model")

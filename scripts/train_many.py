@@ -6,6 +6,7 @@ stopped; what it leaves, or its archive, is what `make bring` takes.
 """
 
 import argparse
+from math import inf
 from pathlib import Path
 
 from fedper.exits import one_line_errors, say
@@ -28,25 +29,33 @@ from fedper.plan.draws import draws_of_runs
 from fedper.run import Run
 
 
+def amount(text: str) -> float:
+    """Read a number that is not negative."""
+    value = float(text)
+    if not 0 <= value < inf:
+        raise ValueError
+    return value
+
+
 @one_line_errors
 def main() -> None:
     """Read the command line, train or list, pack."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", type=Path, help="configuration of the scale")
-    parser.add_argument("--minutes", type=float, help="for all together (default: no limit)")
+    parser.add_argument("--minutes", type=amount, help="for all together (default: no limit)")
     parser.add_argument("--figures", nargs="+", help="only their runs; or: multiverse")
     parser.add_argument("--datasets", nargs="+", help="only runs on these")
     parser.add_argument("--models", nargs="+", choices=MODELS, help="only runs of these")
     parser.add_argument("--seeds", nargs="+", type=int, help="only runs of these")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--raw", type=Path, default=Path("data/raw"), help="folder for raw files")
-    parser.add_argument("--checkpoint-seconds", type=float, default=60, help="least time between")
+    parser.add_argument("--checkpoint-seconds", type=amount, default=60, help="least time between")
     parser.add_argument(
         "--elsewhere", action="store_true", help="go on from a checkpoint of another machine"
     )
     parser.add_argument("--dry-run", action="store_true", help="only list the runs, in order")
     parser.add_argument("--pack", type=Path, help="archive (.tar.gz) to write in the end")
-    parser.add_argument("--pack-mib", type=float, default=15, help="its size, with checkpoints")
+    parser.add_argument("--pack-mib", type=amount, default=15, help="its size, with checkpoints")
     arguments = parser.parse_args()
 
     config = read_config(arguments.config)
@@ -60,10 +69,14 @@ def main() -> None:
     until = "" if arguments.minutes is None else f", until {clock(arguments.minutes)}"
     finished = [run for run in runs if folders.is_finished(run)]
     say(f"{len(runs)} runs, {len(finished)} of them finished{until}")
+
+    def show(line: str) -> None:
+        say(line + until)
+
     options = Options(arguments.device, arguments.checkpoint_seconds, arguments.elsewhere)
     shelf = Shelf(folders, arguments.raw)
     with own_card(arguments.device, 1), limit.heeding_sigterm():
-        done, cut = train_in_order(runs, draws_of_runs(config), shelf, options, limit, say)
+        done, cut = train_in_order(runs, draws_of_runs(config), shelf, options, limit, show)
     say(f"{len(done)} runs trained, {len(runs) - len(finished) - len(done)} left")
     if arguments.pack is not None:
         all_done = [run for run in runs if folders.is_finished(run)]

@@ -114,8 +114,8 @@ PREPARED_OF = {draw.data.name: draw.data for draw in DRAWS.values()}
 RECEIPT_OF = {data.receipt: data for data in PREPARED_OF.values()}
 
 
-# Snakemake takes what it has just made for spoiled, and removes it, where an input is of tomorrow:
-# copied, or written under another clock.
+# If an input's time stamp lies in the future (copied files, another clock), Snakemake removes what it
+# has just made of it. So such stamps are set to now.
 now = time.time()
 for path in (
     *SCRIPTS.glob("*.py"),
@@ -223,7 +223,7 @@ def runs_of_universes():
 
 
 def config_of_multiverse():
-    """What decides which runs those are; another figure in the configuration is none of it."""
+    """The part of the configuration that decides which runs those are: all but the figures."""
     return {key: value for key, value in config.items() if key != "figures"}
 
 

@@ -77,7 +77,7 @@ def _describe(path: Path) -> dict:
 
 
 def read_receipt(path: Path) -> dict:
-    """Read a receipt, and raise InputError if it is none."""
+    """Read a receipt; raise InputError for a file that is not one."""
     try:
         receipt = json.loads(path.read_text(encoding="utf-8"))
         if not {"source", "folder", "files"} <= receipt.keys():

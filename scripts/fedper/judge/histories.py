@@ -49,7 +49,8 @@ def read_clients(
     ``accuracy`` is correct / samples; ``floor`` that of guessing the client's commonest test label;
     ``balanced_accuracy`` and floor are NaN where the history has none.  ``fault``: "", or why a row
     has no accuracy: "missing"; "diverged", all clients of a run from the round on in which a
-    training loss is no finite number; "untested", a client whose test loss in that round is none.
+    training loss is no finite number; "untested", a client whose test loss in that round is not
+    finite.
     Raises InputError if a file is missing or broken, or two runs differ in nothing of RUN_COLUMNS.
     """
     frames = [

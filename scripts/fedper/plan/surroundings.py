@@ -8,8 +8,8 @@ from pathlib import Path
 def settle() -> None:
     """Let jobs call this Python, also where Snakemake is called by its path, and write UTF-8.
 
-    Snakemake hands titles on to them, which another encoding has no letters for, so it starts
-    itself again where it reads and writes one.
+    Titles may have letters that other encodings lack. So where Snakemake runs with another encoding
+    it is started again with UTF-8.
     """
     paths = [str(Path(sys.executable).parent), os.environ["PATH"]]
     os.environ.update(PATH=os.pathsep.join(paths), PYTHONUTF8="1")
