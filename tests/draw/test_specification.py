@@ -89,7 +89,7 @@ def test_markers_are_open_where_there_are_too_few_seeds(drawn):
     assert ("white" in faces) == (n == 2)
     words = " ".join(figure.get_supxlabel().split())
     assert ("Open: mean of fewer than 3 seeds." in words) == (n == 2)
-    assert ("Bars: 95 % t interval over seeds." in words) == (n == 25)
+    assert ("Bars: 95 % t interval over seeds, uncorrected." in words) == (n == 25)
     assert f"Universes: {n if n == 2 else n - 5} planned, " in words
 
 
