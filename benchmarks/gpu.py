@@ -137,14 +137,21 @@ def measure_here(settings: dict, device_name: str) -> dict:
     return KINDS[kind](run, images, set_up_device(device_name, run))
 
 
-def apart(command: list[str], limit_s: float) -> dict:
-    """Call a command that prints JSON; say what became of it where it fails or takes too long."""
+def call(command: list[str], limit_s: float) -> subprocess.CompletedProcess | dict:
+    """Call a command; return what it said, or {"failed": …} if it takes longer than ``limit_s``."""
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command, capture_output=True, encoding="utf-8", check=False, timeout=limit_s
         )
     except subprocess.TimeoutExpired:
         return {"failed": f"took more than {limit_s:.0f} s"}
+
+
+def apart(command: list[str], limit_s: float) -> dict:
+    """Call a command that prints JSON; say what became of it where it fails or takes too long."""
+    done = call(command, limit_s)
+    if isinstance(done, dict):
+        return done
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:]
         return {"failed": last[0] if last else f"exit status {done.returncode}"}
@@ -153,13 +160,9 @@ def apart(command: list[str], limit_s: float) -> dict:
 
 def run_tests(limit_s: float) -> dict:
     """Run the tests on CUDA; give pytest's last line."""
-    command = [sys.executable, "-m", "pytest", "-q", "tests/cuda"]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, encoding="utf-8", check=False, timeout=limit_s
-        )
-    except subprocess.TimeoutExpired:
-        return {"failed": f"took more than {limit_s:.0f} s"}
+    done = call([sys.executable, "-m", "pytest", "-q", "tests/cuda"], limit_s)
+    if isinstance(done, dict):
+        return done
     return {"passed": done.returncode == 0, "summary": done.stdout.strip().splitlines()[-1:]}
 
 

@@ -4,12 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from fedper.data.dataset import describe_dataset
-from fedper.data.prepare import prepare
-from fedper.data.stored import save_dataset
+from fedper.data.prepare import prepare, write_prepared
 from fedper.exits import one_line_errors
 from fedper.fetch.raw import check_receipt, read_receipt
-from fedper.files import write_text
 
 
 @one_line_errors
@@ -31,10 +28,14 @@ def main() -> None:
     dataset, excluded = prepare(arguments.settings, receipt, arguments.seed, arguments.threads)
     if "counts" in dataset.provenance:
         print(f"{arguments.settings['dataset']}: {dataset.provenance['counts']}")
-    save_dataset(dataset, arguments.out)
-    write_text(arguments.excluded, excluded.to_csv(index=False))
-    write_text(arguments.provenance, json.dumps(dataset.provenance, indent=2) + "\n")
-    write_text(arguments.about, json.dumps(describe_dataset(dataset), indent=2) + "\n")
+    write_prepared(
+        dataset,
+        excluded,
+        arguments.out,
+        about=arguments.about,
+        provenance=arguments.provenance,
+        excluded_path=arguments.excluded,
+    )
 
 
 if __name__ == "__main__":

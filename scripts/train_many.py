@@ -6,16 +6,15 @@ stopped; what it leaves, or its archive, is what `make bring` takes.
 """
 
 import argparse
-from math import inf
 from pathlib import Path
 
 from fedper.exits import one_line_errors, say
 from fedper.job.archive import pack
 from fedper.job.card import own_card
+from fedper.job.command_line import add_training_options, amount, training_options
 from fedper.job.limit import Limit
 from fedper.job.many import (
     Folders,
-    Options,
     Shelf,
     Wanted,
     clock,
@@ -29,30 +28,17 @@ from fedper.plan.draws import draws_of_runs
 from fedper.run import Run
 
 
-def amount(text: str) -> float:
-    """Read a number that is not negative."""
-    value = float(text)
-    if not 0 <= value < inf:
-        raise ValueError
-    return value
-
-
 @one_line_errors
 def main() -> None:
     """Read the command line, train or list, pack."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", type=Path, help="configuration of the scale")
-    parser.add_argument("--minutes", type=amount, help="for all together (default: no limit)")
+    add_training_options(parser)
     parser.add_argument("--figures", nargs="+", help="only their runs; or: multiverse")
     parser.add_argument("--datasets", nargs="+", help="only runs on these")
     parser.add_argument("--models", nargs="+", choices=MODELS, help="only runs of these")
     parser.add_argument("--seeds", nargs="+", type=int, help="only runs of these")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     parser.add_argument("--raw", type=Path, default=Path("data/raw"), help="folder for raw files")
-    parser.add_argument("--checkpoint-seconds", type=amount, default=60, help="least time between")
-    parser.add_argument(
-        "--elsewhere", action="store_true", help="go on from a checkpoint of another machine"
-    )
     parser.add_argument("--dry-run", action="store_true", help="only list the runs, in order")
     parser.add_argument("--pack", type=Path, help="archive (.tar.gz) to write in the end")
     parser.add_argument("--pack-mib", type=amount, default=15, help="its size, with checkpoints")
@@ -73,18 +59,13 @@ def main() -> None:
     def show(line: str) -> None:
         say(line + until)
 
-    options = Options(arguments.device, arguments.checkpoint_seconds, arguments.elsewhere)
-    shelf = Shelf(folders, arguments.raw)
-    with own_card(arguments.device, 1), limit.heeding_sigterm():
+    shelf, options = Shelf(folders, arguments.raw), training_options(arguments)
+    with own_card(options.device, 1), limit.heeding_sigterm():
         done, cut = train_in_order(runs, draws_of_runs(config), shelf, options, limit, show)
     say(f"{len(done)} runs trained, {len(runs) - len(finished) - len(done)} left")
     if arguments.pack is not None:
         all_done = [run for run in runs if folders.is_finished(run)]
-        say(
-            pack(
-                all_done, [] if cut is None else [cut], folders, arguments.pack, arguments.pack_mib
-            )
-        )
+        say(pack(all_done, cut, folders, arguments.pack, arguments.pack_mib))
 
 
 def list_runs(runs: list[Run], folders: Folders) -> None:

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import io
+import json
 import tokenize
 from collections.abc import Iterator
 from functools import cache
@@ -66,6 +67,14 @@ def code_digest(model: str, scripts: Path = SCRIPTS) -> str:
     if not module.is_file():
         raise InputError(f"model: '{model}', but there is no fedper/algorithm/{model}.py")
     return digest_of(module, *(scripts / "fedper/train").glob("*.py"))
+
+
+def code_of(about: Path) -> str | None:
+    """Return the digest of the training code in a run.json, or None if it is not readable."""
+    try:
+        return json.loads(about.read_text(encoding="utf-8"))["code_sha256"]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 @cache

@@ -1,21 +1,17 @@
 """Many runs in one process, as on a machine that has little more than PyTorch."""
 
-import io
 import json
 import subprocess
 import sys
 import tarfile
 
-import numpy as np
-import pyarrow
 import pytest
 import yaml
 from conftest import REPOSITORY
 from fedper.files import FILES_OF_A_RUN
 from fedper.job.many import Folders, Wanted, in_order
 from fedper.plan.config import read_config
-from PIL import Image
-from pyarrow import parquet
+from test_data import random_images, write_parquet
 
 BLOCK = """
 import sys
@@ -33,19 +29,6 @@ ABSENT = {"snakemake", "dvc", "jsonschema", "gdown", "sklearn", "matplotlib", "s
           "typst", "rocrate", "scipy", "requests"}  # fmt: skip
 
 
-def write_images(path, n_of_class):
-    """Write made-up images as the parquet files of CIFAR-10 are."""
-    generator = np.random.default_rng(0)
-    rows = []
-    for number in range(10 * n_of_class):
-        pixels = generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)
-        encoded = io.BytesIO()
-        Image.fromarray(pixels).save(encoded, "PNG")
-        rows.append({"img": {"bytes": encoded.getvalue(), "path": ""}, "label": number % 10})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(pyarrow.Table.from_pylist(rows), path)
-
-
 def lay_out(folder):
     """Bring code, configuration and raw files to a folder, and nothing else."""
     folder.mkdir(exist_ok=True)
@@ -56,8 +39,11 @@ def lay_out(folder):
         "stand_in": None, "sources": [{"from": "files", "folder": "data/raw/cifar10"}],
     }  # fmt: skip
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
-    write_images(folder / "data/raw/cifar10/train-00000-of-00001.parquet", 40)
-    write_images(folder / "data/raw/cifar10/test-00000-of-00001.parquet", 2)
+    raw = folder / "data/raw/cifar10"
+    raw.mkdir(parents=True)
+    for split, n in (("train", 400), ("test", 20)):
+        path = raw / f"{split}-00000-of-00001.parquet"
+        write_parquet(path, random_images(n), [label % 10 for label in range(n)])
     return folder
 
 
@@ -100,8 +86,8 @@ def test_a_name_that_the_configuration_has_not_is_one_line(bare):
 def test_runs_cut_and_carried_in_an_archive_are_those_of_one_go(bare):
     """Two runs, cut twice, on a machine without most libraries, then brought to another folder."""
     two = ("--figures", "figure4", "--seeds", 0, "--device", "cpu")
-    names = [run.name for run in in_order(read_config(bare / "tiny.yaml"),
-                                          Wanted(["figure4"], seeds=[0]))]  # fmt: skip
+    runs = in_order(read_config(bare / "tiny.yaml"), Wanted(["figure4"], seeds=[0]))
+    names, folders = [run.name for run in runs], Folders("tiny")
     listed = run_bare(bare, *two, "--dry-run", absent=ABSENT)
     assert listed.returncode == 0, listed.stderr
     assert len(listed.stdout.splitlines()) == len(names) + 1
@@ -124,16 +110,16 @@ def test_runs_cut_and_carried_in_an_archive_are_those_of_one_go(bare):
     whole = lay_out(bare / "whole")
     done = run_bare(whole, *two)
     assert done.returncode == 0, done.stderr
-    for name in names:
-        ours, theirs = (Folders("tiny").run(RunNamed(name)) / "history.csv" for _ in range(2))
-        assert (bare / ours).read_bytes() == (whole / theirs).read_bytes()
+    for run in runs:
+        history = folders.run(run) / "history.csv"
+        assert (bare / history).read_bytes() == (whole / history).read_bytes()
 
     brought = lay_out(bare / "brought")
     command = [sys.executable, "scripts/bring.py", "tiny.yaml", str(archive)]
     done = subprocess.run(command, cwd=brought, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [f"brought {name}" for name in sorted(names)]
-    about = json.loads((brought / Folders("tiny").run(RunNamed(names[0])) / "run.json").read_text())
+    about = json.loads((brought / folders.run(runs[0]) / "run.json").read_text())
     assert about["name"] == names[0]
 
 
@@ -149,18 +135,11 @@ def test_what_is_not_at_hand_and_cannot_be_downloaded_is_one_line(bare):
     )
 
 
-class RunNamed:
-    """A run of which only the name matters."""
-
-    def __init__(self, name):
-        self.name = name
-
-
 def test_a_checkpoint_travels_too(bare):
     two = ("--figures", "figure4", "--seeds", 0, "--device", "cpu")
     archive = bare / "one.tar.gz"
     done = run_bare(bare, *two, "--minutes", 0, "--pack", archive)
-    assert "0 finished runs, 1 checkpoints" in done.stdout
+    assert "0 finished runs, and a checkpoint" in done.stdout
     brought = lay_out(bare / "brought")
     command = [sys.executable, "scripts/bring.py", "tiny.yaml", str(archive)]
     done = subprocess.run(command, cwd=brought, capture_output=True, encoding="utf-8", check=False)

@@ -1,13 +1,16 @@
 """From the files of a source, or from no files at all for a stand-in, to a data set."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 
-from fedper.data.dataset import Dataset
+from fedper.data.dataset import Dataset, describe_dataset
 from fedper.data.reading import RawData, nothing_left_out
+from fedper.data.stored import save_dataset
 from fedper.fetch.named import load_function, maker_of
 from fedper.fetch.raw import layout_of
+from fedper.files import write_text
 from fedper.names import DATASETS
 
 
@@ -33,3 +36,21 @@ def prepare(
     n_classes = DATASETS[dataset].n_classes
     raw = RawData(folder, names, settings, n_classes, seed, n_threads, provenance)
     return load_function("data", layout_of(dataset, names, folder).reader, "read")(raw)
+
+
+def write_prepared(
+    dataset: Dataset,
+    excluded: pd.DataFrame,
+    path: Path,
+    about: Path,
+    provenance: Path,
+    excluded_path: Path,
+) -> None:
+    """Write what :func:`prepare` returned: the data set, its description, where it came from.
+
+    The description comes last, so that it says that the rest is whole.
+    """
+    save_dataset(dataset, path)
+    write_text(excluded_path, excluded.to_csv(index=False))
+    write_text(provenance, json.dumps(dataset.provenance, indent=2) + "\n")
+    write_text(about, json.dumps(describe_dataset(dataset), indent=2) + "\n")

@@ -6,8 +6,9 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fedper.draw.curves import FURTHER, LOOKS, panels_of
-from fedper.draw.style import FLOOR, STYLE, TEXT_WIDTH, draw_floor, has_floor, write_note
+from fedper.draw.beyond import draw_grid
+from fedper.draw.curves import FURTHER, LOOKS, top_of
+from fedper.draw.style import FLOOR, STYLE, draw_floor, has_floor, write_note
 from fedper.judge.moments import MOMENTS
 
 
@@ -17,35 +18,27 @@ def draw_moments(runs: pd.DataFrame, note: str) -> Figure:
     runs: as of :func:`fedper.judge.moments.at_moments`. There is a panel for each data set and
     model.
     """
-    panels = panels_of(runs)
-    n_columns = min(2, len(panels))
-    n_rows = -(-len(panels) // n_columns)
+    methods = sorted(runs["method"].unique(), key=lambda method: [*LOOKS, method].index(method))
+
+    def draw(ax: Axes, rows: pd.DataFrame) -> None:
+        _draw_lines(ax, rows, methods)
+        ax.set(ylabel="test accuracy", ylim=(0, top_of(runs)))
+
     with mpl.rc_context({**STYLE, "axes.grid.axis": "y"}):
-        size = (TEXT_WIDTH * max(n_columns, 1.2) / 2, 2.4 * n_rows + 0.6)
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).reshape(-1)
-        for ax in axes[len(panels) :]:
-            ax.set_visible(False)
-        methods = list(dict.fromkeys(runs["method"]))
-        methods.sort(key=lambda method: [*LOOKS, method].index(method))
-        for ax, (title, here) in zip(axes, panels, strict=False):
-            _draw_panel(ax, runs[here], methods)
-            ax.set(title=title, ylabel="test accuracy", ylim=(0, None))
+        figure = draw_grid(runs, draw)
         handles = {
             label: handle
-            for ax in axes
+            for ax in figure.axes
             for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
         }
-        figure.legend(
-            handles.values(), handles.keys(), loc="outside upper center", ncols=3 * n_columns - 2
-        )
+        figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
         floor = f" {FLOOR}" if has_floor(runs) else ""
         words = "Last round, mean over clients; dots: seeds; lines: their mean."
         write_note(figure, f"{words} {note}.{floor}")
     return figure
 
 
-def _draw_panel(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
+def _draw_lines(ax: Axes, rows: pd.DataFrame, methods: list[str]) -> None:
     palette, further = sns.color_palette("colorblind"), iter(FURTHER)
     for number, method in enumerate(methods):
         colour, marker, style = LOOKS.get(method) or next(further)

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from fnmatch import filter as matching
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -49,6 +51,18 @@ def describe_files(paths: list[Path]) -> dict:
     Of a folder, the sizes are added up, and names and sizes are hashed.
     """
     return {path.name: _describe(path) for path in paths}
+
+
+def receipt_of(dataset: str, source: str, folder: Path, passed_over: Sequence[dict] = ()) -> dict:
+    """Make the receipt of a data set's files in a folder, as :func:`fedper.fetch.sources.fetch`."""
+    return {
+        "dataset": dataset,
+        "source": source,
+        "folder": str(folder),
+        "files": describe_files(raw_files(dataset, folder)),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "passed_over": list(passed_over),
+    }
 
 
 def size_of(path: Path) -> int:

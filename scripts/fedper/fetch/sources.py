@@ -10,7 +10,6 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import gdown
@@ -20,7 +19,7 @@ from fedper.fetch.catalogue import GOOGLE_DRIVE, HUGGING_FACE, TORCHVISION, offi
 from fedper.fetch.download import Patience, download, patiently
 from fedper.fetch.integrity import Remote, fault_of
 from fedper.fetch.named import load_function, maker_of
-from fedper.fetch.raw import describe_files, raw_files
+from fedper.fetch.raw import describe_files, raw_files, receipt_of
 from fedper.names import DATASETS
 
 HINT = "or bring the files by hand, see data/README.md"
@@ -37,20 +36,11 @@ def fetch(dataset: str, sources: list[dict], raw: Path, patience: Patience) -> d
     for source in sources:
         try:
             folder = SOURCES[source["from"]](dataset, source, raw, patience)
-            files = raw_files(dataset, folder)
+            return receipt_of(dataset, source["from"], folder, passed_over)
         except InputError as error:
             passed_over.append({"source": source["from"], "reason": str(error)})
             if source is not sources[-1]:
                 print(f"{dataset}, {source['from']}: {error}", file=sys.stderr, flush=True)
-            continue
-        return {
-            "dataset": dataset,
-            "source": source["from"],
-            "folder": str(folder),
-            "files": describe_files(files),
-            "when": datetime.now(UTC).isoformat(timespec="seconds"),
-            "passed_over": passed_over,
-        }
     reasons = "; ".join("{source}: {reason}".format(**passed) for passed in passed_over)
     raise InputError(f"{dataset}: no source works: {reasons}")
 

@@ -9,32 +9,27 @@ from fedper.job.many import Folders
 from fedper.run import Run
 
 
-def pack(runs: Sequence[Run], cut: Sequence[Run], folders: Folders, path: Path, mib: float) -> str:
-    """Write the files of finished runs into a .tar.gz, and checkpoints of others while they fit.
+def pack(runs: Sequence[Run], cut: Run | None, folders: Folders, path: Path, mib: float) -> str:
+    """Write the files of finished runs into a .tar.gz, and the checkpoint of one that was cut.
 
     Args:
         runs: that are finished.
-        cut: that are not; of each, its last checkpoint.
+        cut: a run that is not finished, of which the last checkpoint goes with them if it fits.
         folders: of the scale.
         path: of the archive.
-        mib: size, in MiB before compression, that checkpoints may not make it exceed.
+        mib: size, in MiB before compression, up to which a checkpoint fits.
 
     Returns:
         what is in it, in words.
     """
     files = [folders.run(run) / name for run in runs for name in FILES_OF_A_RUN]
-    size = sum(file.stat().st_size for file in files)
-    left_out = 0
-    for run in cut:
-        for last in sorted(folders.checkpoints(run).glob("round-*.safetensors"))[-1:]:
-            fits = size + last.stat().st_size <= mib * 2**20
-            size += fits * last.stat().st_size
-            files += [last] if fits else []
-            left_out += not fits
-    path.parent.mkdir(parents=True, exist_ok=True)
+    found = sorted(folders.checkpoints(cut).glob("round-*.safetensors"))[-1:] if cut else []
+    size = sum(file.stat().st_size for file in [*files, *found])
+    fits = size <= mib * 2**20
     with atomic(path) as temporary, tarfile.open(temporary, "w:gz") as archive:
-        for file in files:
+        for file in [*files, *(found if fits else [])]:
             archive.add(file, file.as_posix())
-    n_checkpoints = len(files) - len(FILES_OF_A_RUN) * len(runs)
-    words = f"{path}: {len(runs)} finished runs, {n_checkpoints} checkpoints"
-    return words + (f"; {left_out} checkpoints are too large for {mib:g} MiB" if left_out else "")
+    words = f"{path}: {len(runs)} finished runs"
+    if found:
+        words += ", and a checkpoint" if fits else f"; a checkpoint is too large for {mib:g} MiB"
+    return words

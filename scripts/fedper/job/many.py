@@ -8,26 +8,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from fedper.data.dataset import Dataset, describe_dataset
+from fedper.data.dataset import Dataset
 from fedper.data.draw import draw_partition
 from fedper.data.partition import Partition
-from fedper.data.prepare import prepare
-from fedper.data.stored import load_dataset, read_partition, save_dataset, write_partition
+from fedper.data.prepare import prepare, write_prepared
+from fedper.data.stored import load_dataset, read_partition, write_partition
 from fedper.errors import InputError
 from fedper.exits import TryAgainError
-from fedper.fetch.raw import describe_files, raw_files, read_receipt
+from fedper.fetch.raw import read_receipt, receipt_of
 from fedper.files import FILES_OF_A_RUN, write_text
-from fedper.job.checkpoint import Checkpoints, kept_in
 from fedper.job.limit import Limit
-from fedper.job.record import SECONDS, conditions, write_run
-from fedper.job.simulate import simulate
+from fedper.job.record import SECONDS
+from fedper.job.simulate import Options, train_run
 from fedper.names import dataset_order, model_order
 from fedper.plan.draws import Draw, Prepared
 from fedper.plan.experiments import figure_runs
 from fedper.plan.universes import universes
-from fedper.provenance import code_digest
+from fedper.provenance import code_digest, code_of
 from fedper.run import Run
-from fedper.train.device import set_up_device
 
 MULTIVERSE = "multiverse"
 """What stands for the runs of all universes, where figures are named."""
@@ -130,13 +128,8 @@ class Folders:
     def is_finished(self, run: Run) -> bool:
         """Tell whether a run is there, and of this code."""
         folder = self.run(run)
-        if not all((folder / name).is_file() for name in FILES_OF_A_RUN):
-            return False
-        try:
-            about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        except ValueError:
-            return False
-        return isinstance(about, dict) and about.get("code_sha256") == code_digest(run.model)
+        is_there = all((folder / name).is_file() for name in FILES_OF_A_RUN)
+        return is_there and code_of(folder / "run.json") == code_digest(run.model)
 
 
 @dataclass
@@ -159,8 +152,7 @@ class Shelf:
         """Load a data set; fetch and prepare it first where that is not done."""
         if data.name not in self.on_it:
             self.on_it.clear()
-            stem = self.folders.prepared / data.name
-            path = stem.with_name(f"{data.name}.safetensors")
+            path = self.folders.prepared / f"{data.name}.safetensors"
             if not path.exists():
                 self._prepare(data, path)
             self.on_it[data.name] = load_dataset(path)
@@ -177,12 +169,10 @@ class Shelf:
                 draw.classes_per_client,
                 draw.seed,
             )
-            path.parent.mkdir(parents=True, exist_ok=True)
             write_partition(made, path)
         return read_partition(path)
 
     def _prepare(self, data: Prepared, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         receipt_path = path.with_name(f"{data.receipt}.source.json")
         if receipt_path.exists():
             receipt = read_receipt(receipt_path)
@@ -190,22 +180,21 @@ class Shelf:
             receipt = self._fetch(data)
             write_text(receipt_path, json.dumps(receipt, indent=2) + "\n")
         dataset, excluded = prepare(data.settings, receipt, data.seed, self.threads)
-        save_dataset(dataset, path)
-        for suffix, text in (
-            ("excluded.csv", excluded.to_csv(index=False)),
-            ("provenance.json", json.dumps(dataset.provenance, indent=2) + "\n"),
-            ("json", json.dumps(describe_dataset(dataset), indent=2) + "\n"),
-        ):
-            write_text(path.with_name(f"{data.name}.{suffix}"), text)
+        write_prepared(
+            dataset,
+            excluded,
+            path,
+            about=path.with_name(f"{data.name}.json"),
+            provenance=path.with_name(f"{data.name}.provenance.json"),
+            excluded_path=path.with_name(f"{data.name}.excluded.csv"),
+        )
 
     def _fetch(self, data: Prepared) -> dict:
         """Say where a data set's files are; only what is not at hand needs the downloaders."""
         name, stand_in = data.settings["dataset"], data.settings["stand_in"]
         for source in data.sources if stand_in is None else []:
             if source["from"] == "files" and Path(source["folder"]).is_dir():
-                folder = Path(source["folder"])
-                files = describe_files(raw_files(name, folder))
-                return {"dataset": name, "source": "files", "folder": str(folder), "files": files}
+                return receipt_of(name, "files", Path(source["folder"]))
         try:
             from fedper.fetch.download import Patience
             from fedper.fetch.sources import fetch, make_stand_in
@@ -217,21 +206,6 @@ class Shelf:
         if stand_in is None:
             return fetch(name, data.sources, self.raw, Patience())
         return make_stand_in(name, stand_in, self.raw)
-
-
-@dataclass(frozen=True)
-class Options:
-    """How runs are trained, whatever they are.
-
-    Attributes:
-        device: "auto", "cpu" or "cuda".
-        checkpoint_seconds: least time between two checkpoints.
-        elsewhere: whether a checkpoint of another machine is accepted.
-    """
-
-    device: str = "auto"
-    checkpoint_seconds: float = 60
-    elsewhere: bool = False
 
 
 def train_in_order(
@@ -261,28 +235,18 @@ def train_in_order(
         if done and limit.reached():
             return done, None
         after = f"; run {number} of {len(left)}"
+        draw = draws[run.name]
         try:
-            _train(run, draws[run.name], shelf, options, limit, lambda line: show(line + after))  # noqa: B023
+            train_run(
+                run, shelf.dataset(draw.data), shelf.partition(draw), options, limit,
+                lambda line: show(line + after),  # noqa: B023
+                shelf.folders.run(run), shelf.folders.checkpoints(run),
+            )  # fmt: skip
         except TryAgainError as stopped:
             show(str(stopped))
             return done, run
         done.append(run)
     return done, None
-
-
-def _train(
-    run: Run, draw: Draw, shelf: Shelf, options: Options, limit: Limit, show: Callable[[str], None]
-) -> None:
-    partition = shelf.partition(draw)
-    dataset = shelf.dataset(draw.data)
-    device = set_up_device(options.device, run)
-    about = conditions(run, dataset, partition, device)
-    folder = shelf.folders.checkpoints(run)
-    with kept_in(folder):
-        checkpoints = Checkpoints(folder, about, options.checkpoint_seconds, options.elsewhere)
-        progress = simulate(run, dataset, partition, device, show, checkpoints, limit)
-        about["machines"] = progress.machines
-        write_run(shelf.folders.run(run), about, progress.history, progress.timing)
 
 
 def minutes_of(run: Run, finished: Sequence[Run], folders: Folders) -> float | None:

@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 import torch
@@ -13,14 +15,67 @@ from fedper.algorithm.state import Client
 from fedper.data.dataset import Dataset
 from fedper.data.partition import Partition
 from fedper.exits import TryAgainError
-from fedper.job.checkpoint import Checkpoints
+from fedper.job.checkpoint import Checkpoints, kept_in
 from fedper.job.limit import Limit
 from fedper.job.machine import moment, seconds_between
 from fedper.job.progress import Progress
-from fedper.job.record import SECONDS, note_machine
+from fedper.job.record import SECONDS, conditions, note_machine, write_run
 from fedper.run import Run
+from fedper.train.device import set_up_device
 from fedper.train.rounds import Rows, play_round
 from fedper.train.set_up import set_up
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a run is trained, whatever it computes.
+
+    Attributes:
+        device: "auto", "cpu" or "cuda".
+        checkpoint_seconds: least time between two checkpoints.
+        elsewhere: whether a checkpoint of another machine is accepted.
+    """
+
+    device: str
+    checkpoint_seconds: float
+    elsewhere: bool
+
+
+def train_run(
+    run: Run,
+    dataset: Dataset,
+    partition: Partition,
+    options: Options,
+    limit: Limit,
+    show: Callable[[str], None],
+    out: Path,
+    checkpoints: Path | None,
+) -> None:
+    """Train a run, from its checkpoint where there is one, and write its three files.
+
+    Args:
+        run: the settings.
+        dataset: prepared.
+        partition: of that data set, drawn for that run.
+        options: how to train.
+        limit: when to stop before the last round.
+        show: is given a line after each round.
+        out: folder for the files.
+        checkpoints: folder for them, of this run alone; None: keep none.
+
+    Raises:
+        InputError: as ``set_up_device``, ``kept_in`` and ``simulate`` do.
+        TryAgainError: the limit is reached, and the checkpoint is written.
+    """
+    device = set_up_device(options.device, run)
+    about = conditions(run, dataset, partition, device)
+    with kept_in(checkpoints):
+        kept = None
+        if checkpoints is not None:
+            kept = Checkpoints(checkpoints, about, options.checkpoint_seconds, options.elsewhere)
+        progress = simulate(run, dataset, partition, device, show, kept, limit)
+        about["machines"] = progress.machines
+        write_run(out, about, progress.history, progress.timing)
 
 
 def simulate(

@@ -10,6 +10,7 @@ from scipy import stats
 from fedper.judge.claims import Arm, Comparison
 from fedper.judge.histories import RUN_COLUMNS
 from fedper.judge.rules import LEVEL, MIN_SEEDS, SEEDS_OF_INTERVAL
+from fedper.judge.summary import of_all_clients
 from fedper.names import real_name
 
 MAX_NAMED = 2
@@ -17,6 +18,10 @@ MAX_NAMED = 2
 
 MEASURES = ["accuracy", "spread", "log odds"]
 """What is compared of a run, see :class:`fedper.judge.claims.Comparison`."""
+
+P_VALUES = ("p", "p_against", "p_none")
+"""Of the three tests of a comparison: the effect is where the claim says, on the other side, or too
+small to matter (rule 4)."""
 
 
 def run_values(clients: pd.DataFrame, keys: list[str] = RUN_COLUMNS) -> pd.DataFrame:
@@ -29,19 +34,17 @@ def run_values(clients: pd.DataFrame, keys: list[str] = RUN_COLUMNS) -> pd.DataF
     accuracy = clients["accuracy"].where(~guesses, clients["floor"])
     correct = accuracy * clients["samples"]
     log_odds = np.log((correct + 0.5) / (clients["samples"] - correct + 0.5))
-    counted = clients[keys].assign(accuracy=accuracy, log_odds=log_odds, guesses=guesses)
-    by_run = counted.groupby(keys, dropna=False, sort=False)
-    values = by_run.agg(
-        accuracy=("accuracy", "mean"),
-        spread=("accuracy", "std"),
-        log_odds=("log_odds", "std"),
-        n=("accuracy", "count"),
-        n_clients=("accuracy", "size"),
-        guesses=("guesses", "any"),
-    ).reset_index()
-    values = values.rename(columns={"log_odds": "log odds"})
-    values.loc[values["n"] < values["n_clients"], MEASURES] = np.nan
-    return values
+    counted = clients[keys].assign(accuracy=accuracy, guesses=guesses, **{"log odds": log_odds})
+    values = {
+        name: of_all_clients(counted, keys, column, how)
+        for name, (column, how) in {
+            "accuracy": ("accuracy", "mean"),
+            "spread": ("accuracy", "std"),
+            "log odds": ("log odds", "std"),
+            "guesses": ("guesses", "any"),
+        }.items()
+    }
+    return pd.DataFrame(values).reset_index()
 
 
 def real_data(values: pd.DataFrame) -> pd.DataFrame:
@@ -53,9 +56,9 @@ def real_data(values: pd.DataFrame) -> pd.DataFrame:
 def compare(values: pd.DataFrame, comparison: Comparison) -> dict:
     """Test one comparison on the runs of one model; ``fault`` says why where it cannot be.
 
-    values: as of :func:`real_data`; planned: seeds for which all arms have runs, there or missing.
-    p, p_against, p_none: that the effect is where the claim says, on the other side, or too small
-    to matter (rule 4).
+    values: as of :func:`real_data`.  Returns, beside P_VALUES, mean and interval: planned, the
+    number of seeds for which all arms have runs, there or missing, and guesses, that of runs that
+    count as guessing.
     """
     found = [_runs_of(values, arm) for _, arm in comparison.terms]
     result = {
@@ -85,9 +88,6 @@ def compare(values: pd.DataFrame, comparison: Comparison) -> dict:
     if planned < MIN_SEEDS:
         return {**result, "fault": words_of(planned), **dict.fromkeys(P_VALUES, np.nan)}
     return {**result, **dict(zip(P_VALUES, _p_values(effects, comparison), strict=True))}
-
-
-P_VALUES = ("p", "p_against", "p_none")
 
 
 def interval(effects: NDArray[np.float64]) -> tuple[float, float]:

@@ -50,7 +50,7 @@ def at_moments(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def _moment(method: str, test: str, reference: str) -> str | None:
-    """Tell at which moment a test of a method looks; None for one that is beside the point."""
+    """Tell at which moment a test of a method looks; None for any other."""
     _, batchnorm = reference.split(" ", maxsplit=1)
     if method == "FedPer fine-tuned":
         return {
@@ -64,32 +64,26 @@ def _moment(method: str, test: str, reference: str) -> str | None:
 
 
 def differences_to_fedper(runs: pd.DataFrame) -> pd.DataFrame:
-    """Take each method's accuracy from FedPer's at the same moment, seed by seed.
+    """Compare each method with FedPer at the same moment, seed by seed.
 
     runs: as of :func:`at_moments`, FedPer with one K_P.  Returns a row for each setting and moment:
-    accuracy_mean, accuracy_sd and n_seeds of the runs that have an accuracy; difference (FedPer's
-    minus the method's, mean over the seeds of both), low and high, its 95 % interval of Student's
-    t, uncorrected.
+    accuracy_mean, accuracy_sd and n_seeds of the runs that have an accuracy; difference, FedPer's
+    accuracy minus the method's, mean over the seeds of both (NaN for FedPer itself); low and high,
+    its 95 % interval of Student's t, uncorrected.
     """
     keys = ["dataset", "model", "classes_per_client", "settings", "moment"]
-    fedper = runs[runs["method"] == "FedPer"].set_index([*keys, "seed"])["accuracy"]
     rows = []
-    for key, own in runs.groupby([*keys, "method", "personalization_layers"], dropna=False):
-        *where, method, k_p = key
-        values = own.set_index([*keys, "seed"])["accuracy"].dropna()
-        gaps = (fedper.reindex(values.index) - values).dropna().to_numpy()
-        low, high = interval(gaps)
-        rows.append(
-            {
-                **dict(zip(keys, where, strict=True)),
-                "method": method,
-                "personalization_layers": k_p,
-                "n_seeds": len(values),
-                "accuracy_mean": values.mean(),
-                "accuracy_sd": values.std(),
-                "difference": gaps.mean() if len(gaps) and method != "FedPer" else float("nan"),
-                "low": low if method != "FedPer" else float("nan"),
-                "high": high if method != "FedPer" else float("nan"),
-            }
-        )
-    return pd.DataFrame(rows)
+    for place, here in runs.groupby(keys, dropna=False):
+        fedper = here[here["method"] == "FedPer"].set_index("seed")["accuracy"]
+        for (method, k_p), own in here.groupby(["method", "personalization_layers"]):
+            values = own.set_index("seed")["accuracy"].dropna()
+            gaps = (fedper - values).dropna()
+            low, high = interval(gaps.to_numpy())
+            row = {"accuracy_mean": values.mean(), "accuracy_sd": values.std()}
+            row |= {"n_seeds": len(values), "difference": gaps.mean(), "low": low, "high": high}
+            names = {"method": method, "personalization_layers": k_p}
+            rows.append({**dict(zip(keys, place, strict=True)), **names, **row})
+    table = pd.DataFrame(rows)
+    to_itself = table["method"] == "FedPer"
+    table.loc[to_itself, ["difference", "low", "high"]] = float("nan")
+    return table

@@ -10,11 +10,10 @@ from pathlib import Path
 from fedper.errors import InputError
 from fedper.files import FILES_OF_A_RUN
 from fedper.judge.histories import read_clients
-from fedper.keep.stages import code_of
 from fedper.plan.draws import all_draws
 from fedper.plan.experiments import all_runs
 from fedper.plan.run_file import read_run
-from fedper.provenance import code_digest
+from fedper.provenance import code_digest, code_of
 
 
 def bring(config: dict, source: Path) -> Iterator[str | InputError]:

@@ -1,6 +1,5 @@
 """A stage of DVC: heal what an interrupted run left, then let Snakemake decide."""
 
-import json
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from fedper.keep.version import changed_files
 from fedper.plan.config import read_config
 from fedper.plan.experiments import all_runs
 from fedper.plan.yaml_files import read_yaml
-from fedper.provenance import code_digest
+from fedper.provenance import code_digest, code_of
 
 CODE = ("Snakefile", "scripts", "workflow", "paper")
 """What decides a result besides the configuration."""
@@ -115,11 +114,3 @@ def runs_of_other_code(config: dict) -> list[Path]:
         for about, run in found.items()
         if about.is_file() and code_of(about) != code_digest(run.model)
     ]
-
-
-def code_of(about: Path) -> str | None:
-    """Return the digest of the training code in a run.json, or None if it is not readable."""
-    try:
-        return json.loads(about.read_text(encoding="utf-8"))["code_sha256"]
-    except (ValueError, KeyError, TypeError):
-        return None
