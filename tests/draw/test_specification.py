@@ -17,7 +17,8 @@ def correct(universe, run, test):
     key = (universe, run.method.name, run.classes_per_client, run.seed, test)
     generator = np.random.default_rng(list(repr(key).encode()))
     base = 70 if run.method.name == "FedPer" else 40
-    return (base + generator.normal(0, 8) + generator.normal(0, 5, 10)).astype(int).tolist()
+    drawn = base + generator.normal(0, 8) + generator.normal(0, 5, 10)
+    return np.clip(drawn, 0, 100).astype(int).tolist()
 
 
 def with_two_readings():

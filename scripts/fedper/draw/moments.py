@@ -11,6 +11,9 @@ from fedper.draw.curves import FURTHER, LOOKS, top_of
 from fedper.draw.style import FLOOR, STYLE, draw_floor, has_floor, write_note
 from fedper.judge.moments import MOMENTS
 
+INCHES_OF_A_NAME = 1.7
+"""Width of a method's name in the legend."""
+
 
 def draw_moments(runs: pd.DataFrame, note: str) -> Figure:
     """Draw a line for each method over the three moments, and a dot for each seed.
@@ -31,7 +34,8 @@ def draw_moments(runs: pd.DataFrame, note: str) -> Figure:
             for ax in figure.axes
             for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
         }
-        figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
+        n_columns = int(figure.get_figwidth() / INCHES_OF_A_NAME)
+        figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=n_columns)
         floor = f" {FLOOR}" if has_floor(runs) else ""
         words = "Last round, mean over clients; dots: seeds; lines: their mean."
         write_note(figure, f"{words} {note}.{floor}")
