@@ -63,7 +63,7 @@ def call(folder: Path, *command: object) -> subprocess.CompletedProcess:
     """Call a command as somebody may whose environment is none of ours.
 
     Without the virtual environment in PATH; as a notebook sets matplotlib's backend, and with a
-    matplotlibrc; a blank in the folder of temporary files; certificates that are gone; ASCII.
+    matplotlibrc; a blank in the folder of temporary files; certificates that are gone; no locale.
     """
     theirs = folder.parent / f"{folder.name} with a blank"
     theirs.mkdir(exist_ok=True)
@@ -74,7 +74,7 @@ def call(folder: Path, *command: object) -> subprocess.CompletedProcess:
         env={
             **os.environ, "PATH": os.pathsep.join(paths), "TMPDIR": str(theirs),
             "MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": str(theirs),
-            "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0",
+            "LC_ALL": "C",
             "REQUESTS_CA_BUNDLE": str(theirs / "gone"),
         },
     )  # fmt: skip
@@ -99,9 +99,8 @@ def may_be_alone() -> bool:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> Path:
-    """A folder in which the tiny pipeline has run, though its code is dated tomorrow."""
+    """A folder in which the tiny pipeline has run."""
     folder = copy_repository(tmp_path_factory.mktemp("pipeline"))
-    date_tomorrow(folder)
     result = snakemake(folder, before=ALONE if may_be_alone() else ())
     assert result.returncode == 0, result.stdout + result.stderr
     return folder
@@ -163,23 +162,29 @@ def test_a_touch_or_a_comment_reruns_no_training(finished):
     assert "train" not in planned(snakemake(finished, "--dry-run"))
 
 
-def date_tomorrow(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["scripts/train.py", "results/tiny/runs/*avg*/history.csv"])
+def test_a_file_of_tomorrow_is_one_error_and_stays_as_it_is(finished, name):
     """As after a copy from a machine whose clock goes otherwise."""
-    for path in (*folder.glob("scripts/**/*.py"), *folder.glob("paper/*")):
-        os.utime(path, (time.time() + 86400,) * 2)
-
-
-def test_code_and_data_of_tomorrow_rerun_nothing_and_spoil_no_training(finished):
-    date_tomorrow(finished)
-    for path in (finished / "data/prepared/tiny").iterdir():
-        os.utime(path, (time.time() + 86400,) * 2)
+    path = next(finished.glob(name))
+    before, tomorrow = path.stat(), time.time() + 86400
+    os.utime(path, (tomorrow, tomorrow))
+    result = snakemake(finished)
+    assert result.returncode == 1
+    (line,) = result.stderr.strip().splitlines()
+    assert line.startswith(f"error: {path.relative_to(finished)}: dated in the future")
+    assert path.stat().st_mtime == pytest.approx(tomorrow)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert planned(snakemake(finished, "--dry-run")) == {}
-    history = next(finished.glob("results/tiny/runs/*lg_fedavg*/history.csv"))
-    before = history.read_bytes()
-    history.unlink()
-    target = str(history.relative_to(finished))
-    assert snakemake(finished, "--", target).returncode == 0
-    assert history.read_bytes() == before
+
+
+def test_another_encoding_than_utf8_is_one_error(finished):
+    result = call(
+        finished, "env", "PYTHONCOERCECLOCALE=0", "PYTHONUTF8=0",
+        BIN / "snakemake", "--configfile", "tiny.yaml", "--dry-run",
+    )  # fmt: skip
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("error: the locale's encoding is ")
+    assert result.stderr.strip().endswith("export PYTHONUTF8=1")
 
 
 @pytest.mark.slow

@@ -10,11 +10,16 @@ REPOSITORY = Path(str(workflow.current_basedir)).parents[1]
 SCRIPTS = Path(os.path.relpath(REPOSITORY / "scripts"))
 ENVIRONMENT = REPOSITORY / "environment.yml"
 
-# The package beside this workflow, whether or not one is installed: the scripts use it too.
+# Titles and captions have letters that other encodings lack.
+if sys.getfilesystemencoding() != "utf-8":
+    sys.exit(
+        f"error: the locale's encoding is {sys.getfilesystemencoding()}; export PYTHONUTF8=1"
+    )
+# Jobs call this Python and write UTF-8, even if Snakemake was called by its path.
+python = Path(sys.executable).parent
+os.environ.update(PATH=f"{python}{os.pathsep}{os.environ['PATH']}", PYTHONUTF8="1")
+# The scripts use the package beside them, and so does the workflow, installed or not.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
-from fedper.plan.surroundings import settle
-
-settle()
 from fedper.plan.config import read_config
 from fedper.plan.draws import all_draws, draws_of_runs, draws_to_show, prepared
 from fedper.plan.experiments import (
@@ -114,20 +119,14 @@ PREPARED_OF = {draw.data.name: draw.data for draw in DRAWS.values()}
 RECEIPT_OF = {data.receipt: data for data in PREPARED_OF.values()}
 
 
-# If an input's time stamp lies in the future (copied files, another clock), Snakemake removes what it
-# has just made of it. So such stamps are set to now.
-now = time.time()
-for path in (
-    *SCRIPTS.glob("*.py"),
-    *PAPER.glob("*"),
-    *Path(PREPARED).glob("*"),
-    *Path(RESULTS).rglob("*"),
-):
-    try:
-        if path.exists() and path.stat().st_mtime > now:
-            os.utime(path, (now, now))
-    except OSError as error:
-        sys.exit(f"error: {path}: dated in the future ({error.strerror}); touch it")
+# Snakemake removes what a job has made from an input that is dated in the future, so it stops before.
+INPUTS = [*SCRIPTS.glob("*.py"), *PAPER.glob("*"), *Path(PREPARED).glob("*")]
+A_MINUTE_FROM_NOW = time.time() + 60
+for path in (*INPUTS, *Path(RESULTS).rglob("*")):
+    if path.is_file() and path.stat().st_mtime > A_MINUTE_FROM_NOW:
+        sys.exit(
+            f"error: {path}: dated in the future; set the clock right, or touch the file"
+        )
 
 
 wildcard_constraints:
