@@ -26,10 +26,8 @@ data: $(VENV)/.complete
 
 # Figures, tables, claims and report from the histories that are there, without training; what is
 # missing is named as missing: make redraw SCALE=cpu
-REDRAWN = figure figure_multiverse table table_of_settings claims facts report_pdf replication report_html
 redraw: $(VENV)/.complete
-	$(ACTIVATE) && snakemake --cores $(CORES) --config scale=$(SCALE) \
-		--allowed-rules $(REDRAWN) redraw --forceall -- redraw
+	$(ACTIVATE) && snakemake --cores $(CORES) --config scale=$(SCALE) redraw=yes --forceall -- redraw
 
 test: $(VENV)/.complete
 	$(ACTIVATE) && pytest
@@ -95,14 +93,20 @@ raw:
 		fi; done; \
 	test -n "$$found" || { echo "error: FROM=$(FROM): no data set's folder in it, see data/README.md" >&2; exit 1; }
 
-# Take what `dvc pull` or git brought as made here, so that neither DVC nor Snakemake wants to make it
-# again; it is read again first.
+# The stages of a scale. Those of real data are as cpu's.
+STAGES = $(if $(filter-out quick,$(SCALE)),results/$(SCALE)/dvc.yaml,dvc.yaml)
+
+# Take what `dvc pull` or git brought as made here, so that neither DVC nor Snakemake makes it again.
 adopt: $(VENV)/.complete
-	$(ACTIVATE) && python scripts/adopt.py config/$(SCALE).yaml
+	@$(ACTIVATE) && test "$$(dvc status --json $(STAGES))" = "{}" || { echo "error: dvc status \
+	$(STAGES): something changed or is not there; adopt after dvc pull, before any change" >&2; exit 1; }
+	$(ACTIVATE) && snakemake --cores 1 --config scale=$(SCALE) --touch --forceall --quiet all -- all
 
 # `dvc repro` of a scale: make repro SCALE=cpu
 repro: $(VENV)/.complete
-	$(ACTIVATE) && dvc repro $(if $(filter-out quick,$(SCALE)),results/$(SCALE)/dvc.yaml)
+	@test -f $(STAGES) || { mkdir -p results/$(SCALE) && \
+	sed 's/scale: cpu/scale: $(SCALE)/' results/cpu/dvc.yaml > $(STAGES); }
+	$(ACTIVATE) && dvc repro $(filter-out dvc.yaml,$(STAGES))
 
 # List runs and checkpoints that the configuration does not ask for any more; REMOVE=yes removes them.
 prune: $(VENV)/.complete

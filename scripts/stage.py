@@ -1,4 +1,4 @@
-"""Run one stage of a dvc.yaml: heal what an interrupted run left, then let Snakemake decide."""
+"""Run one stage of a dvc.yaml: Snakemake decides what is out of date."""
 
 import argparse
 import sys

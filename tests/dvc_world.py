@@ -61,9 +61,20 @@ def trained(output: str) -> int:
     return len(re.findall(r"^(?:local)?rule train:", output, re.MULTILINE))
 
 
+BESIDE = ("ACTIVATE=true", "VENV=.no-venv", "-o", ".no-venv/.complete")
+"""For make: in the environment of these tests, which is there."""
+
+
+def make_here(folder: Path, *arguments: str, scale: str = "mini") -> subprocess.CompletedProcess:
+    """Call make in a folder; the stages of the mini scale are at its top."""
+    stages = ["STAGES=dvc.yaml"] if scale == "mini" else []
+    # under `make test`, MAKEFLAGS says so, and make tells of every folder that it enters
+    command = ["env", "-u", "MAKEFLAGS", "-u", "MAKELEVEL", "make", "-f", REPOSITORY / "Makefile"]
+    return call(folder, *command, f"SCALE={scale}", *stages, *BESIDE, *arguments)
+
+
 def adopt(folder: Path, scale: str = "mini") -> subprocess.CompletedProcess:
-    """As `make adopt` calls it."""
-    return call(folder, sys.executable, "scripts/adopt.py", f"config/{scale}.yaml")
+    return make_here(folder, "adopt", scale=scale)
 
 
 def spoil(path: Path) -> bytes:

@@ -28,8 +28,7 @@ AFTER_RUNS = {
 }  # fmt: skip
 """What is made again when another run is asked for, besides figures."""
 
-REDRAWN = re.search(r"^REDRAWN = (.+)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)[1]
-REDRAW = f"--allowed-rules {REDRAWN} redraw --forceall --".split()
+REDRAW = ["--config", "redraw=yes", "--forceall", "--"]
 """As `make redraw` calls Snakemake, without its target."""
 
 BIN = Path(sys.executable).parent

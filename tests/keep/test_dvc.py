@@ -7,10 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import REPOSITORY
-from dvc_world import call, mini, must, must_agree, trained, write_config
-
-BESIDE = ("SCALE=mini", "ACTIVATE=true", "VENV=.no-venv", "-o", ".no-venv/.complete")
-"""For make: in the environment of these tests, which is there."""
+from dvc_world import BESIDE, adopt, call, mini, must, must_agree, trained, write_config
 
 
 def test_after_repro_neither_tool_has_anything_to_do(made):
@@ -36,8 +33,18 @@ def test_what_was_pulled_and_adopted_is_as_if_made_here(made, clone):
         assert (clone / "results/mini" / name).read_bytes() == (
             made / "results/mini" / name
         ).read_bytes()
-    must(clone, "make", "-f", REPOSITORY / "Makefile", "adopt", *BESIDE)
+    assert adopt(clone).returncode == 0
     must_agree(clone)
+
+
+def test_nothing_is_adopted_after_a_change_of_the_configuration(clone):
+    config = mini()
+    config["seeds"] = [0, 1]
+    write_config(clone, config)
+    done = adopt(clone)
+    assert done.returncode != 0
+    assert "error: dvc status dvc.yaml: something changed or is not there; adopt" in done.stderr
+    assert not list(clone.glob(".snakemake/metadata/*"))
 
 
 @pytest.mark.slow
@@ -100,7 +107,8 @@ OTHER_ROUNDS = ("-S", "config/mini.yaml:datasets.cifar10.rounds=1")
 @pytest.mark.slow
 def test_the_five_commands_of_the_readme_run_in_a_fresh_clone_and_show_what_changed(bare, tmp_path):
     must(bare, "dvc", "remote", "modify", "local", "url", tmp_path / "storage")
-    made_here = f'make() {{ command make -f {REPOSITORY}/Makefile "$@" {" ".join(BESIDE)}; }}'
+    words = f"SCALE=mini STAGES=dvc.yaml {' '.join(BESIDE)}"
+    made_here = f'make() {{ command make -f {REPOSITORY}/Makefile "$@" {words}; }}'
     repro, experiment, diff, push, pull = (
         must(bare, "bash", "-ec", f"{made_here}; {command}".replace("/quick", "/mini"))
         for command in COMMANDS

@@ -8,11 +8,9 @@ from dataclasses import asdict, replace
 import pytest
 import yaml
 from conftest import REPOSITORY, run_main, write_run
-from fedper.keep.stages import DRAWN
 from fedper.plan.draws import draws_of_runs
 from fedper.plan.experiments import all_runs
 from fedper.provenance import code_digest
-from test_pipeline import REDRAWN
 
 TINY = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())
 RUNS = list(all_runs(TINY).values())
@@ -141,29 +139,8 @@ def test_a_stage_draws_again_what_was_pulled_and_not_adopted(elsewhere, tmp_path
         (tmp_path / ".snakemake/metadata").mkdir(parents=True)
         (tmp_path / ".snakemake/metadata/of_some_output").touch()
     assert run_main("stage.py", "tiny.yaml", "all")[0] == 0
-    (command,) = calls
-    assert set(DRAWN) == {*REDRAWN.split(), "figure_partition"}
-    assert ("figure" in command) == ("report_pdf" in command) == (not known)
-
-
-def test_a_stage_takes_away_the_lock_of_a_snakemake_that_was_killed(elsewhere, tmp_path, calls):
-    locks = tmp_path / ".snakemake/locks"
-    locks.mkdir(parents=True)
-    (locks / "0.output.lock").touch()
-    assert run_main("stage.py", "tiny.yaml", "runs")[0] == 0
-    assert [command[-1] for command in calls] == ["--unlock", "runs"]
-
-
-def test_a_stage_leaves_the_lock_of_one_that_is_alive(elsewhere, tmp_path, calls):
-    locks = tmp_path / ".snakemake/locks"
-    locks.mkdir(parents=True)
-    (locks / "0.output.lock").touch()
-    with subprocess.Popen(["bash", "-c", "exec -a snakemake sleep 60"], cwd=tmp_path) as alive:
-        try:
-            assert run_main("stage.py", "tiny.yaml", "runs")[0] == 0
-        finally:
-            alive.kill()
-    assert [command[-1] for command in calls] == ["runs"]
+    assert [command[-1] for command in calls] == (["all"] if known else ["all", "redraw"])
+    assert ("figure_partition" in calls[0]) == (not known)
 
 
 @pytest.mark.parametrize("committed", [True, False])

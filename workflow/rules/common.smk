@@ -54,13 +54,15 @@ def config_file():
         )
     if given:
         return Path(os.path.relpath(given[0]))
-    scale = workflow.config_settings.config.get("scale", "quick")
-    return Path(f"config/{scale}.yaml")
+    return Path(f"config/{GIVEN.get('scale', 'quick')}.yaml")
 
 
+GIVEN = dict(workflow.config_settings.config)
+# Only what follows training, from the runs that are there; what is missing is named as missing.
+REDRAW = bool(GIVEN.pop("redraw", False))
 # Read again here, strictly: Snakemake's reader takes a key that stands twice, and reads 010 as 8.
 try:
-    read = read_config(config_file(), workflow.config_settings.config)
+    read = read_config(config_file(), GIVEN)
     config.clear()
     config.update(read)
     NAMED = {
@@ -190,22 +192,22 @@ def files_of(runs, names=("history.csv", "run.json")):
 
 
 def folders_of(runs):
-    """The folders of some runs; of those that are there, where training is not allowed."""
+    """The folders of some runs; under `make redraw`, of those that are there."""
     return [folder_of(run) for run in runs if not is_missing(run)]
 
 
 def missing_of(runs):
-    """The runs that are not there and will not be trained, for --missing."""
+    """The runs that `make redraw` does not find, for --missing."""
     return json.dumps([describe_run(run) for run in runs if is_missing(run)])
 
 
 def figures_of_report():
-    """Without those of partitions that are not there, where their data may not be prepared."""
+    """All figures; under `make redraw`, of the partitions' figures those that are there."""
     drawn = [
         Path(f"{RESULTS}/figures/partition-{name}.pdf") for name in config["datasets"]
     ]
     return [
-        *(path for path in drawn if training_is_allowed() or path.exists()),
+        *(path for path in drawn if not REDRAW or path.exists()),
         *(f"{RESULTS}/figures/{name}.pdf" for name in config["figures"]),
         *(
             f"{RESULTS}/figures/{name}.{end}"
@@ -226,25 +228,10 @@ def config_of_multiverse():
     return {key: value for key, value in config.items() if key != "figures"}
 
 
-def training_is_allowed():
-    """Tell `make redraw`, which allows only what follows training, from everything else."""
-    allowed = workflow.dag_settings.allowed_rules
-    return not allowed or "train" in allowed
-
-
-def allowed_rules_option():
-    """The rules that are allowed here, as an option of Snakemake; "" where all are."""
-    allowed = workflow.dag_settings.allowed_rules
-    return f"--allowed-rules {' '.join(sorted(allowed))}" if allowed else ""
-
-
 def is_missing(run):
-    """Tell whether a run is not there and will not be trained, because that is not allowed.
-
-    So it is under `make redraw`; figures, tables and claims then name it as missing.
-    """
+    """Tell whether a run is not there, and will not be trained because of `make redraw`."""
     files = [Path(folder_of(run), name) for name in FILES_OF_A_RUN]
-    return not training_is_allowed() and not all(map(Path.exists, files))
+    return REDRAW and not all(map(Path.exists, files))
 
 
 def limits_of_a_run():

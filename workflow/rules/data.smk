@@ -77,3 +77,31 @@ rule partition:
         "python {input.script:q} --data {input.data} --settings {params.settings:q}"
         " --n-clients {params.n_clients} {params.k} --seed {params.seed}"
         " --out {output} 2>&1 | tee {log}"
+
+
+rule figure_partition:
+    input:
+        script=ancient(SCRIPTS / "draw_partition_map.py"),
+        data=lambda w: ancient(file_of(prepared(config, w.dataset, FIRST_SEED))),
+        about=lambda w: file_of(prepared(config, w.dataset, FIRST_SEED), "json"),
+        partitions=lambda w: map(partition_file, draws_to_show(config, w.dataset)),
+    output:
+        pdf=f"{RESULTS}/figures/partition-{{dataset}}.pdf",
+        png=report(
+            f"{RESULTS}/figures/partition-{{dataset}}.png",
+            caption="../report/partition.rst",
+            category="Data",
+            labels=lambda w: {"figure": f"Partition of {dataset_title(w.dataset)}"},
+        ),
+    log:
+        f"{LOGS}/figure/partition-{{dataset}}.log",
+    conda:
+        ENVIRONMENT
+    params:
+        code=digest_of(SCRIPTS / "draw_partition_map.py"),
+        note=lambda w: describe_partition(config, w.dataset),
+        caption=lambda w: CAPTIONS[f"partition-{DATASETS[w.dataset].clients}"],
+        stem=lambda w, output: Path(output.png).with_suffix(""),
+    shell:
+        "python {input.script:q} --data {input.data} --partitions {input.partitions}"
+        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"

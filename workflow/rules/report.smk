@@ -64,9 +64,8 @@ rule report_html:
     conda:
         ENVIRONMENT
     resources:
-        # the same rules as here, or the page would want pictures of partitions that are not there;
         # no parameter, so that the page is not made again because of how it was asked for
-        allowed=lambda w: allowed_rules_option(),
+        redraw="--config redraw=yes" if REDRAW else "",
     params:
         snakefile=os.path.relpath(workflow.main_snakefile),
         config=json.dumps(config),
@@ -76,7 +75,7 @@ rule report_html:
     shell:
         "folder=$(mktemp -d {params.folder}) && trap 'rm -r $folder' EXIT"
         " && printf %s {params.config:q} > $folder/{params.file}"
-        " && snakemake --report $folder/report.html {resources.allowed} --nolock"
+        " && snakemake --report $folder/report.html {resources.redraw} --nolock"
         " --snakefile {params.snakefile:q}"
         " --configfile $folder/{params.file} -- {params.target} > {log} 2>&1"
         " && mv $folder/report.html {output}"

@@ -1,4 +1,4 @@
-"""A stage of DVC: heal what an interrupted run left, then let Snakemake decide."""
+"""A stage of a dvc.yaml: call Snakemake, which decides what is out of date."""
 
 import signal
 import subprocess
@@ -6,77 +6,58 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
-
 from fedper.errors import InputError
 from fedper.keep.version import changed_files
 from fedper.plan.config import read_config
 from fedper.plan.experiments import all_runs
-from fedper.plan.yaml_files import read_yaml
 from fedper.provenance import code_digest, code_of
 
 CODE = ("Snakefile", "scripts", "workflow", "paper")
 """What decides a result besides the configuration."""
 
-SNAKEMAKE = (sys.executable, "-m", "snakemake")
-"""That of this environment, whatever PATH says."""
-
-DRAWN = (
-    "figure", "figure_multiverse", "figure_partition", "table", "table_of_settings", "claims",
-    "facts", "report_pdf", "replication", "report_html",
-)  # fmt: skip
-"""Rules that are made again where Snakemake made nothing: of what was pulled it does not know which
-code drew it, and that DVC calls a stage says that something changed."""
-
 
 def run_stage(config: Path, targets: Sequence[str]) -> int:
     """Make some rules (prepared, partitions, runs, all) of a scale; return Snakemake's status.
 
-    Works in the current folder.  Raises InputError for a wrong configuration, or if DVC runs this
-    where a change of the code is not seen.
+    Works in the current folder. Snakemake knows by which code a file was made only if it made the
+    file here. What was pulled and not adopted is treated so: a run is trained again if its run.json
+    names other training code; figures and all that follows are drawn again.
+
+    Raises InputError for a wrong configuration, or if DVC runs this where a change of the code is
+    not seen.
     """
     refuse_code_that_an_experiment_does_not_see(Path.cwd())
-    # Snakemake knows that by itself only of what it made here; of what was pulled, run.json says it
-    others = runs_of_other_code(read_config(config))
-    stale = [str(about.with_name("history.csv")) for about in others]
-    if "all" in targets and not any(Path(".snakemake/metadata").glob("*")):
-        stale += DRAWN
-    force = ["--forcerun", *stale] if stale and {"runs", "all"} & set(targets) else []
-    snakemake = [*SNAKEMAKE, "--cores", "all", "--configfile", str(config)]
-    if is_locked_by_nobody(Path.cwd()):
-        subprocess.run([*snakemake, "--unlock"], check=True)
-    return run_to_its_end([*snakemake, *force, "--", *targets])
+    made_nothing_here = not any(Path(".snakemake/metadata").glob("*"))
+    stale = runs_of_other_code(read_config(config)) if {"runs", "all"} & set(targets) else []
+    draw_again = "all" in targets and made_nothing_here
+    forced = [str(about.with_name("history.csv")) for about in stale]
+    forced += ["figure_partition"] if draw_again else []
+    options = ["--configfile", str(config), *(["--forcerun", *forced] if forced else [])]
+    status = snakemake(*options, "--", *targets)
+    if status or not draw_again:
+        return status
+    return snakemake(*options[:2], "--config", "redraw=yes", "--forceall", "--", "redraw")
 
 
-def run_to_its_end(command: list[str]) -> int:
-    """Run a command and return its status; Ctrl-C, which it gets too, does not end it from here.
+def snakemake(*arguments: str) -> int:
+    """Call this environment's Snakemake and return its status.
 
-    Python would kill Snakemake a moment after Ctrl-C, while its jobs go on without it.
+    Ctrl-C reaches Snakemake too, which stops its jobs. Python would kill it before they are
+    stopped, so Ctrl-C is ignored here.
     """
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
+        command = [sys.executable, "-m", "snakemake", "--cores", "all", *arguments]
         return subprocess.run(command, check=False).returncode
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def is_locked_by_nobody(folder: Path) -> bool:
-    """Tell whether a Snakemake that was killed left its lock here."""
-    locks = folder / ".snakemake/locks"
-    if not locks.is_dir() or not any(locks.iterdir()):
-        return False
-    for process in psutil.process_iter(["name", "cmdline", "cwd"]):
-        words = process.info["cmdline"] or []
-        if process.info["cwd"] == str(folder) and any("snakemake" in word for word in words[:3]):
-            return False
-    return True
 
 
 def refuse_code_that_an_experiment_does_not_see(folder: Path) -> None:
     """Raise InputError in the folder of ``dvc exp run --temp`` (or --queue) if code is changed.
 
     DVC copies the last commit there, with the parameters that -S sets, but not a change of the
-    code; its result would pass for that of the changed code.
+    code. Its result would pass for that of the changed code.
     """
     parts = folder.parts
     if ".dvc" not in parts or parts[parts.index(".dvc") :][:3] != (".dvc", "tmp", "exps"):
@@ -90,23 +71,8 @@ def refuse_code_that_an_experiment_does_not_see(folder: Path) -> None:
         )
 
 
-def stages_file(scale: str) -> Path:
-    """Find the dvc.yaml whose variable ``scale`` has this value: the one at the top, or its own.
-
-    Raises InputError if there is none.
-    """
-    own = Path("results") / scale / "dvc.yaml"
-    for file in (Path("dvc.yaml"), own):
-        if file.is_file() and {"scale": scale} in read_yaml(file)["vars"]:
-            return file
-    raise InputError(f"{own}: no stages of this scale; copy results/cpu/dvc.yaml, with its name")
-
-
 def runs_of_other_code(config: dict) -> list[Path]:
-    """List the run.json of runs that other training code made, or that do not say which.
-
-    Of those that are asked for; no rule makes any other.
-    """
+    """List the run.json of runs that are asked for and that other, or unknown, code trained."""
     folder = Path("results") / config["scale"] / "runs"
     found = {folder / name / "run.json": run for name, run in sorted(all_runs(config).items())}
     return [
