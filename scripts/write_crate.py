@@ -16,14 +16,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="results of the scale")
     parser.add_argument("--files", type=Path, nargs="+", required=True, help="results to name")
-    parser.add_argument("--paper", type=Path, required=True, help="paper/record.json")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
 
-    contents = [arguments.folder / "facts.json", arguments.folder / "claims.json", arguments.paper]
-    facts, judged, paper = (json.loads(path.read_text(encoding="utf-8")) for path in contents)
-    version = version_of_code()
-    record = make_record(arguments.folder, arguments.files, facts, judged, paper, version)
+    folder = arguments.folder
+    facts, judged = (
+        json.loads((folder / name).read_text(encoding="utf-8"))
+        for name in ("facts.json", "claims.json")
+    )
+    record = make_record(folder, arguments.files, facts, judged, version_of_code())
     write_text(arguments.out, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 

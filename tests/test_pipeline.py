@@ -132,7 +132,7 @@ def test_everything_is_made(finished):
     assert (results / "report.pdf").read_bytes().startswith(b"%PDF")
     page = (results / "report.html").read_text()
     assert all(f"{name}" in page for name in ("figure2.png", "table4.html", "claims.html"))
-    record = json.loads((results / "replication.json").read_text())
+    record = json.loads((results / "ro-crate-metadata.json").read_text())
     named = {entity["@id"] for entity in record["@graph"]}
     assert {"figures/figure2.pdf", "tables/table4.tex", "report.pdf", "#C9-verdict"} <= named
     for dataset in ("cifar10", "cifar100", "flickr_aes"):

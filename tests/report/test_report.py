@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,14 +13,11 @@ from fedper import names
 from fedper.draw.figures import DRAWERS
 from fedper.judge.histories import read_clients
 from fedper.plan.yaml_files import read_yaml
-from fedper.report.crate import canonical_hash, pith_id
 from fedper.report.facts import gather_facts, gather_metrics
 from fedper.report.pdf import list_figures
 from pypdf import PdfReader
 from readings_world import tiny, write_runs
 from rocrate.rocrate import ROCrate
-
-RECORD = json.loads((REPOSITORY / "paper/record.json").read_text())
 
 
 @pytest.fixture
@@ -70,13 +68,6 @@ def text_of(pdf):
     """Read the words of a PDF; Typst writes a hyphen that may break a line as a soft one."""
     words = " ".join(page.extract_text() for page in PdfReader(pdf).pages).split()
     return " ".join(words).replace("\u00ad", "-")
-
-
-def test_the_pith_record_has_its_hash_and_its_name():
-    assert canonical_hash(RECORD) == (
-        "48bc8c1383344fd23065d05048ddf87cbbb054507dfa6936e59f1ac47f0fde0f"
-    )
-    assert pith_id(RECORD) == "pith:JC6IYE4DGRH5EMDF2BIERXPYPS"
 
 
 def test_facts_against_numbers_by_hand(results):
@@ -169,18 +160,6 @@ def test_facts_count_what_diverged(results):
     assert facts["headline"][0]["n_seeds_fedavg"] == 1
 
 
-def test_facts_list_every_source_of_a_data_set(results):
-    folder = sorted(results.glob("runs/*"))[0]
-    about = json.loads((folder / "run.json").read_text())
-    about["data"]["sha256"] = {"b.parquet": "cd" * 32}
-    (folder / "run.json").write_text(json.dumps(about))
-    folders = sorted(results.glob("runs/*"))
-    data = gather_facts(read_clients(folders), folders)["data"]
-    assert [(item["n_runs"], item["sha256"]) for item in data] == [
-        (3, {"a.parquet": "ab" * 32}), (1, {"b.parquet": "cd" * 32}),
-    ]  # fmt: skip
-
-
 def test_the_report_says_what_the_files_say(results):
     assert compile_report() == (0, "")
     words = text_of(results / "report.pdf")
@@ -259,18 +238,11 @@ def test_a_report_that_cannot_be_compiled_is_one_line_and_leaves_the_old_one(res
 
 def test_the_replication_record_is_a_crate_that_its_library_reads(results, tmp_path):
     files = [results / "claims.json", results / "figures/figure2.pdf"]
-    out = results / "replication.json"
-    assert run_main(
-        "write_crate.py", "--folder", results, "--files", *files,
-        "--paper", "paper/record.json", "--out", out,
-    ) == (0, "")  # fmt: skip
-    shutil.copytree(results, tmp_path / "crate")
-    shutil.copy(out, tmp_path / "crate/ro-crate-metadata.json")
-    crate = ROCrate(tmp_path / "crate")
-    paper = crate.get("https://arxiv.org/abs/1912.00818")
-    assert {item["value"] for item in paper["identifier"]} == {
-        "1912.00818v1", pith_id(RECORD), canonical_hash(RECORD),
-    }  # fmt: skip
+    out = results / "ro-crate-metadata.json"
+    command = ("write_crate.py", "--folder", results, "--files", *files, "--out", out)
+    assert run_main(*command) == (0, "")
+    crate = ROCrate(results)
+    assert crate.root_dataset["citation"]["@id"] == "https://arxiv.org/abs/1912.00818"
     figure = crate.get("figures/figure2.pdf")
     assert figure["sha256"] == hashlib.sha256(files[1].read_bytes()).hexdigest()
     verdicts = crate.get_by_type("ClaimReview")
@@ -280,7 +252,4 @@ def test_the_replication_record_is_a_crate_that_its_library_reads(results, tmp_p
         claim["verdict"] for claim in judged
     ]
     (action,) = crate.get_by_type("CreateAction")
-    assert action["object"][0]["additionalProperty"][0]["value"] == "ab" * 32
-    code = action["instrument"]
-    assert code["additionalProperty"][0]["value"] == "c0de" * 16
-    assert "torch 2.15.0" in code["softwareRequirements"][0]["name"]
+    assert files[1].name in {Path(item["@id"]).name for item in action["result"]}

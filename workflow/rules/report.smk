@@ -37,7 +37,6 @@ rule replication:
     input:
         files=[*FIGURES, *TABLES, *CLAIMS, FACTS],
         report=REPORT,
-        paper=PAPER / "record.json",
         script=ancient(SCRIPTS / "write_crate.py"),
     output:
         RECORD,
@@ -50,7 +49,7 @@ rule replication:
         results=lambda w, output: Path(output[0]).parent,
     shell:
         "python {input.script:q} --folder {params.results} --files {input.files} {input.report}"
-        " --paper {input.paper:q} --out {output} 2>&1 | tee {log}"
+        " --out {output} 2>&1 | tee {log}"
 
 
 # Snakemake's own report, made by a second Snakemake that reads what the first has done so far.

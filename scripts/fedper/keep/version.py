@@ -1,42 +1,33 @@
-"""Which version of this code is running, as git and the installed package say it."""
+"""Which commit of this repository is running, as git says it."""
 
 import os
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 
 from fedper.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[3]
 CODE = ("Snakefile", "workflow", "scripts", "config", "paper", "environment.yml")
-"""What a result comes from; another change in the folder, as of results, makes no commit dirty."""
+"""What a result comes from. A change elsewhere, as of results, makes no commit dirty."""
 
 
-def version_of_code(root: Path = ROOT) -> dict:
-    """Say software (version of the package), commit, why (if there is none), date (ISO 8601).
+def version_of_code(root: Path = ROOT) -> dict[str, str]:
+    """Return the commit of the repository whose top is ``root``, and its date (ISO 8601).
 
-    commit: of the repository whose top is ``root`` and no other, whatever GIT_DIR says; it ends in
-    "-dirty" if CODE differs from it.
+    The commit ends in "-dirty" if CODE differs from it. Where git has none, it is "unknown", with
+    the reason, and the date is now.
     """
     try:
-        software = metadata.version("fedper")
-    except metadata.PackageNotFoundError:
-        software = "not installed"
-    commit, why, date = None, "", None
-    try:
-        top = git(root, "rev-parse", "--show-toplevel")
-        if Path(top).resolve() == root.resolve():
-            changed = changed_files(root, CODE)
-            commit = git(root, "rev-parse", "HEAD") + ("-dirty" if changed else "")
-            date = git(root, "log", "-1", "--format=%cI")
-        else:
-            why = "not a git repository of its own"
+        if Path(git(root, "rev-parse", "--show-toplevel")).resolve() != root.resolve():
+            raise InputError("not a git repository of its own")
+        dirty = "-dirty" if changed_files(root, CODE) else ""
+        commit, date = git(root, "log", "-1", "--format=%H %cI").split()
     except InputError as error:
-        why = str(error)
-    date = date or datetime.now(UTC).isoformat(timespec="seconds")
-    return {"software": software, "commit": commit, "why": why, "date": date}
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return {"commit": f"unknown: {error}", "date": now}
+    return {"commit": commit + dirty, "date": date}
 
 
 def changed_files(root: Path, paths: Sequence[str]) -> list[str]:
@@ -46,9 +37,10 @@ def changed_files(root: Path, paths: Sequence[str]) -> list[str]:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """Ask git about ``root``, whatever GIT_DIR and its like say, and return its answer, stripped.
+    """Ask git about ``root``, and return its answer, stripped.
 
-    Raises InputError, in git's words, where it refuses or is not there.
+    Variables like GIT_DIR, which name another repository, are left out. Raises InputError, in git's
+    words, where it refuses or is not there.
     """
     command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}

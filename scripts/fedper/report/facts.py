@@ -1,6 +1,5 @@
 """The figures that the report's text names, other than tables and verdicts."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ GROUP = ["dataset", "model", "classes_per_client", "settings"]
 
 
 def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
-    """Sum up runs for the report: headline, traffic, cost, provenance, rules of judgement.
+    """Sum up runs for the report: headline, traffic, cost, versions, rules of judgement.
 
     clients: as of :func:`fedper.judge.histories.read_clients`, of these folders and what is
     missing.  A number is NaN if no run has it.  Raises InputError if a run's ``run.json`` or
@@ -58,7 +57,6 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
             for about in abouts
         ),
         "code": _counted(about["code_sha256"] for about in abouts),
-        "data": _provenance(abouts),
         "n_trained": len(folders),
         "rules": {
             "text": RULES,
@@ -173,13 +171,6 @@ def _cost(timing: pd.DataFrame) -> list[dict]:
         }
         for (dataset, model), rounds in in_order(timing).groupby(["dataset", "model"], sort=False)
     ]
-
-
-def _provenance(abouts: list[dict]) -> list[dict]:
-    """Where each data set's images came from, as the runs say it, with their number."""
-    texts = [json.dumps([about["run"]["dataset"], about["data"]]) for about in abouts]
-    counted = [(*json.loads(text), n) for text, n in sorted(Counter(texts).items())]
-    return [{"dataset": dataset, "n_runs": n, **data} for dataset, data, n in counted]
 
 
 def _counted(values: Iterable[str]) -> list[dict]:
