@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from fedper.data.dataset import Dataset, Split
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.partition import ClientSamples, Partition
 from fedper.data.stored import load_dataset, save_dataset, write_partition
 from fedper.files import write_text
@@ -120,7 +120,7 @@ def set_up(arguments: argparse.Namespace, folder: Path) -> tuple[Run, int]:
         "test": {"from": "official", "images_per_class": arguments.test_images_per_class},
     }  # fmt: skip
     k = arguments.classes_per_client
-    partition = draw_partition(data, samples, arguments.clients, k, RUN.seed)
+    partition = make_partition(data, samples, arguments.clients, k, RUN.seed)
     data, partition = cut(data, partition)
     save_dataset(data, folder / "data.safetensors")
     write_partition(partition, folder / "partition.json")

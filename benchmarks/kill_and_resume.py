@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 from fedper.data.dataset import Split, make_dataset
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.stored import save_dataset, write_partition
 from fedper.exits import TRY_AGAIN
 from fedper.files import PREFIX, write_text
@@ -64,7 +64,7 @@ def make_data(folder: Path) -> None:
 
     data = make_dataset(side(), side(), 10, {"source": "random images"})
     save_dataset(data, folder / "data.safetensors")
-    drawn = draw_partition(data, SMALL.samples, 5, 4, RUN.seed)
+    drawn = make_partition(data, SMALL.samples, 5, 4, RUN.seed)
     write_partition(drawn, folder / "partition.json")
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from fedper.judge.claims import LOW_AND_HIGH_K
-from fedper.judge.histories import describe_run
 from fedper.judge.verdicts import judge
 from fedper.plan.config import read_config
 from fedper.plan.experiments import runs_of_figures
+from fedper.results.histories import describe_run
 from fedper.run import Run
 from numpy.random import Generator
 from scipy.special import expit, logit

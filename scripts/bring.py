@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fedper.errors import InputError
 from fedper.exits import one_line_errors
-from fedper.keep.runs import bring
+from fedper.keep.bringing import bring
 from fedper.plan.config import read_config
 
 

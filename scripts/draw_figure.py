@@ -4,7 +4,7 @@ from fedper.draw.figures import DRAWERS, OF_EVERY_TEST
 from fedper.draw.style import save_figure
 from fedper.exits import one_line_errors
 from fedper.files import write_text
-from fedper.judge.command_line import parser_of_runs, read_runs
+from fedper.results.command_line import parser_of_runs, read_runs
 
 
 @one_line_errors

@@ -4,9 +4,9 @@ import json
 
 from fedper.exits import one_line_errors
 from fedper.files import write_text
-from fedper.judge.command_line import parser_of_runs, read_runs
 from fedper.report.claims_text import to_json
 from fedper.report.facts import gather_facts, gather_metrics
+from fedper.results.command_line import parser_of_runs, read_runs
 
 
 @one_line_errors

@@ -4,12 +4,12 @@ import json
 
 from fedper.exits import one_line_errors
 from fedper.files import write_text
-from fedper.judge.command_line import parser_of_runs, read_runs
-from fedper.judge.summary import last_round
 from fedper.judge.traffic import judge_traffic
 from fedper.judge.verdicts import judge
 from fedper.names import real_name
 from fedper.report.claims_text import to_html, to_json, to_markdown
+from fedper.results.command_line import parser_of_runs, read_runs
+from fedper.results.summary import last_round
 
 
 @one_line_errors

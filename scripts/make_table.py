@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from fedper.exits import one_line_errors
-from fedper.judge.command_line import parser_of_runs, read_runs
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.moments_table import table6
 from fedper.report.published import table4
 from fedper.report.table_files import write_table
 from fedper.report.tables import table1, table2
 from fedper.report.tests_table import table5
+from fedper.results.command_line import parser_of_runs, read_runs
 
 
 @one_line_errors

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from fedper.exits import one_line_errors
-from fedper.keep.runs import prune
+from fedper.keep.pruning import prune
 from fedper.plan.config import read_config
 
 

@@ -24,7 +24,7 @@ from fedper.job.many import (
 )
 from fedper.names import MODELS, dataset_title, model_title
 from fedper.plan.config import read_config
-from fedper.plan.draws import draws_of_runs
+from fedper.plan.inputs import partitions_of_runs
 from fedper.run import Run
 
 
@@ -61,7 +61,7 @@ def main() -> None:
 
     shelf, options = Shelf(folders, arguments.raw), training_options(arguments)
     with own_card(options.device, 1), limit.heeding_sigterm():
-        done, cut = train_in_order(runs, draws_of_runs(config), shelf, options, limit, show)
+        done, cut = train_in_order(runs, partitions_of_runs(config), shelf, options, limit, show)
     say(f"{len(done)} runs trained, {len(runs) - len(finished) - len(done)} left")
     if arguments.pack is not None:
         all_done = [run for run in runs if folders.is_finished(run)]

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from conftest import REPOSITORY, SMALL, prepare_files, run_main, write_run
 from fedper.data.dataset import Split, make_dataset
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.stored import save_dataset, write_partition
 from fedper.job.checkpoint import Checkpoints
 from fedper.job.record import conditions
@@ -72,7 +72,7 @@ def dataset():
 
 def partition():
     """Who holds which images of it, in the run."""
-    return draw_partition(dataset(), RUN.samples, RUN.n_clients, RUN.classes_per_client, RUN.seed)
+    return make_partition(dataset(), RUN.samples, RUN.n_clients, RUN.classes_per_client, RUN.seed)
 
 
 def make_inputs(folder: Path) -> None:

@@ -14,10 +14,11 @@ MAY_IMPORT = {
     "algorithm": (),
     "train": ("algorithm", "data"),
     "job": ("train", "algorithm", "plan", "data", "fetch"),
-    "judge": ("plan",),
-    "draw": ("judge", "data"),
-    "report": ("judge", "plan", "data"),
-    "keep": ("plan", "judge"),
+    "results": ("plan",),
+    "judge": ("results", "plan"),
+    "draw": ("judge", "results", "data"),
+    "report": ("judge", "results", "plan"),
+    "keep": ("results", "plan"),
 }
 """Besides the ground, which is the modules beside the folders."""
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, SMALL
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.stored import save_dataset, write_partition
 from fedper.provenance import code_digest
 
@@ -59,7 +59,7 @@ def call(scripts: Path, *command: object) -> subprocess.CompletedProcess:
 @pytest.fixture
 def inputs(small_dataset, tmp_path) -> list[object]:
     save_dataset(small_dataset, tmp_path / "d.safetensors")
-    partition = draw_partition(small_dataset, RUN.samples, 5, 4, RUN.seed)
+    partition = make_partition(small_dataset, RUN.samples, 5, 4, RUN.seed)
     write_partition(partition, tmp_path / "p.json")
     return ["--data", tmp_path / "d.safetensors", "--partition", tmp_path / "p.json",
             "--device", "cpu", "--out", tmp_path / "run"]  # fmt: skip

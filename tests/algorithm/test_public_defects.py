@@ -9,7 +9,7 @@ from fedper.algorithm.models import split
 from fedper.algorithm.sgd import train_phases
 from fedper.algorithm.state import Message
 from fedper.algorithm.weights import initial_base
-from fedper.data.draw import draw_by_class
+from fedper.data.make_partition import draw_by_class
 from fedper.names import MODELS
 from torch import nn
 

@@ -8,7 +8,7 @@ import plain_protocol as plain
 import pytest
 import torch
 from conftest import REPOSITORY
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.prepare import prepare
 from fedper.job.progress import Progress
 from fedper.job.simulate import play_rounds
@@ -87,7 +87,7 @@ def play_plainly(model, run, dataset, partition):
 @pytest.mark.parametrize("images_per_class", [250, pytest.param(5000, marks=pytest.mark.slow)])
 def test_three_rounds_on_real_images_are_those_of_a_plain_loop(dataset, method, images_per_class):
     run = evidence_run(method, images_per_class)
-    partition = draw_partition(dataset, run.samples, 10, 4, run.seed)
+    partition = make_partition(dataset, run.samples, 10, 4, run.seed)
     model, *beginning = set_up(run, dataset, partition, torch.device("cpu"))
     progress = Progress(*beginning)
     values = [*progress.base.values(), *progress.clients[0].personal.values()]

@@ -11,7 +11,7 @@ from fedper.algorithm.evaluate import reestimate_statistics
 from fedper.algorithm.federated import server_round, welcome_base
 from fedper.algorithm.models import split, with_linear_base
 from fedper.data.dataset import Split, make_dataset
-from fedper.data.draw import partition_by_client
+from fedper.data.make_partition import partition_by_client
 from fedper.job.simulate import simulate
 from fedper.method import Phase, Test
 from fedper.names import MODELS

@@ -18,7 +18,7 @@ import pytest
 import torch
 from conftest import REPOSITORY, SMALL, run_main
 from fedper.algorithm.models import split
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.stored import save_dataset, write_partition
 from fedper.run import change
 
@@ -31,7 +31,7 @@ FLOWER_PYTHON = os.environ.get("FLOWER_PYTHON", sys.executable)
 
 
 def draw(dataset, run):
-    return draw_partition(dataset, SMALL.samples, run.n_clients, 4, run.seed)
+    return make_partition(dataset, SMALL.samples, run.n_clients, 4, run.seed)
 
 
 @pytest.mark.parametrize("personalization_layers", [0, 2])

@@ -107,7 +107,7 @@ def test_both_layouts_give_the_same_data_and_byte_identical_partitions(both_layo
             ("prepare_dataset.py", "--receipt", out / "source.json", "--settings", settings,
              "--out", out / "d.safetensors", "--about", out / "d.json",
              "--provenance", out / "p.json", "--excluded", out / "d.csv"),
-            ("draw_partition.py", "--data", out / "d.safetensors", "--n-clients", 5,
+            ("partition_dataset.py", "--data", out / "d.safetensors", "--n-clients", 5,
              "--classes-per-client", n_classes * 4 // 10, "--settings", BALANCED,
              "--seed", 3, "--out", out / "partition.json"),
         )  # fmt: skip

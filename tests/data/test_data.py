@@ -13,9 +13,9 @@ from conftest import REPOSITORY, prepare_files, run_main
 from fedper.data.dataset import Dataset, Split, describe_dataset, make_dataset
 from fedper.data.digit_pairs import make as make_digit_pairs
 from fedper.data.digits import make as make_digits
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.parquet import read as read_parquet
-from fedper.data.reading import RawData
+from fedper.data.reader import RawData
 from fedper.data.stored import load_dataset, save_dataset
 from fedper.errors import InputError
 from fedper.train.set_up import on_device
@@ -417,7 +417,7 @@ def test_real_cifar100_is_partitioned_with_balance(k):
         "rule": "balanced", "images_per_class": 100,
         "test": {"from": "official", "images_per_class": 20},
     }  # fmt: skip
-    clients = draw_partition(dataset, settings, 10, k, seed=0).clients
+    clients = make_partition(dataset, settings, 10, k, seed=0).clients
     holders = [sum(label in client.classes for client in clients) for label in range(100)]
     assert holders == [k // 10] * 100
     assert {len(client.train) for client in clients} == {100 // (k // 10) * k}

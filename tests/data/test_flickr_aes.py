@@ -15,7 +15,7 @@ import pytest
 from conftest import prepare_files, run_main
 from fedper.data import flickr_aes, photos
 from fedper.data import ratings as table_of_ratings
-from fedper.data.draw import partition_by_client
+from fedper.data.make_partition import partition_by_client
 from fedper.data.photos import decode_photo
 from fedper.data.stored import load_dataset
 from fedper.errors import InputError
@@ -303,7 +303,7 @@ def test_what_can_be_committed_names_no_worker_and_no_image(world, tmp_path):
     assert prepare(world.folder, tmp_path) == (0, "")
     partition = tmp_path / "made/partition.json"
     status, message = run_main(
-        "draw_partition.py", "--data", tmp_path / "made/d.safetensors", "--n-clients", 30,
+        "partition_dataset.py", "--data", tmp_path / "made/d.safetensors", "--n-clients", 30,
         "--settings", json.dumps(SETTINGS["partition"]), "--seed", 0, "--out", partition,
     )  # fmt: skip
     assert status == 0, message

@@ -1,4 +1,4 @@
-"""A made-up fourth data set: one record and one reader, besides configuration and a caption."""
+"""A made-up fourth data set: one record, one reader, and its place in a configuration."""
 
 import csv
 import hashlib
@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from fedper.data.dataset import Dataset, Split
-from fedper.data.reading import RawData, whole_dataset
+from fedper.data.reader import RawData, whole_dataset
 
 
 def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:

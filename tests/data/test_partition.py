@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from fedper.data.classes import assign_balanced, assign_slots
-from fedper.data.draw import draw_by_class
+from fedper.data.make_partition import draw_by_class
 from fedper.data.stored import read_partition, write_partition
 from fedper.errors import InputError
 from hypothesis import assume, given, settings

@@ -6,11 +6,11 @@ import pytest
 from canvas import must_hold_its_texts, texts_of
 from conftest import REPOSITORY
 from fedper.draw.figures import DRAWERS, OF_EVERY_TEST
-from fedper.judge.faults import describe_faults
-from fedper.judge.histories import describe_run
 from fedper.plan.config import read_config
 from fedper.plan.experiments import describe_figure, figure_runs
 from fedper.plan.yaml_files import read_yaml
+from fedper.results.faults import describe_faults
+from fedper.results.histories import describe_run
 
 CONFIG = read_config(REPOSITORY / "config/paper.yaml")
 FIGURES = read_yaml(REPOSITORY / "paper/figures.yaml")

@@ -11,11 +11,11 @@ from conftest import RUN, change, run_main, write_run
 from fedper import names
 from fedper.judge import claims
 from fedper.judge.claims import CLAIMS
-from fedper.judge.histories import RUN_COLUMNS
 from fedper.judge.rules import LEVEL, MARGIN, MIN_SEEDS, MODEST
 from fedper.judge.traffic import judge_traffic
 from fedper.judge.verdicts import holm, judge, whole
 from fedper.report.claims_text import to_markdown
+from fedper.results.histories import RUN_COLUMNS
 from scipy import stats
 
 BY_NAME = {claim.name: claim for claim in CLAIMS}

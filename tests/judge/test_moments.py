@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 from conftest import RUN, change, write_run
 from fedper.draw.moments import draw_moments
-from fedper.judge.histories import read_clients, read_tests
 from fedper.judge.moments import MOMENTS, at_moments, differences_to_fedper
 from fedper.method import Phase, Test
 from fedper.report.facts import gather_facts
 from fedper.report.moments_table import table6
+from fedper.results.histories import read_clients, read_tests
 
 BEFORE, AFTER, TUNED = (
     Test("before", "averaged"), Test("after", "averaged"),

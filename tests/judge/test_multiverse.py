@@ -8,9 +8,8 @@ import pandas as pd
 import pytest
 from conftest import diverge, run_main
 from fedper.errors import InputError
-from fedper.judge.choices import differing
 from fedper.judge.multiverse import CHOICE, SAME, describe_readings, measure_readings
-from fedper.judge.readings import effects_of, readings_of
+from fedper.judge.readings import differing, effects_of, readings_of
 from fedper.plan.config import check_config
 from fedper.plan.universes import universes
 from hypothesis import given

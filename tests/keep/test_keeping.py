@@ -8,8 +8,8 @@ from dataclasses import asdict, replace
 import pytest
 import yaml
 from conftest import REPOSITORY, run_main, write_run
-from fedper.plan.draws import draws_of_runs
 from fedper.plan.experiments import all_runs
+from fedper.plan.inputs import partitions_of_runs
 from fedper.provenance import code_digest
 
 TINY = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())
@@ -82,7 +82,7 @@ def test_prune_lists_and_then_removes_only_what_nobody_asks_for(elsewhere, tmp_p
     checkpoints = tmp_path / "checkpoints/tiny"
     asked = [
         results / "runs" / RUNS[0].name,
-        results / "partitions" / f"{draws_of_runs(TINY)[RUNS[0].name].name}.json",
+        results / "partitions" / f"{partitions_of_runs(TINY)[RUNS[0].name].name}.json",
         checkpoints / RUNS[0].name,
     ]  # fmt: skip
     other = [

@@ -9,7 +9,7 @@ from conftest import REPOSITORY
 from fedper.errors import InputError
 from fedper.plan.config import check_config
 from fedper.plan.experiments import all_runs, runs_of_figures
-from fedper.plan.universes import change, universes
+from fedper.plan.universes import universes, with_changes
 
 
 def read(path: str) -> dict:
@@ -111,6 +111,8 @@ def test_there_need_be_no_multiverse(config):
 
 
 def test_a_whole_section_may_be_changed(config):
-    changed = change(config, {"optimiser": {"momentum": 0.0, "weight_decay": 0.0, "state": "anew"}})
+    changed = with_changes(
+        config, {"optimiser": {"momentum": 0.0, "weight_decay": 0.0, "state": "anew"}}
+    )
     assert changed["optimiser"]["momentum"] == 0
     assert config["optimiser"]["momentum"] == 0.9

@@ -11,10 +11,10 @@ import yaml
 from conftest import REPOSITORY, RUN, change, diverge, run_main, write_run
 from fedper import names
 from fedper.draw.figures import DRAWERS
-from fedper.judge.histories import read_clients
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.facts import gather_facts, gather_metrics
 from fedper.report.pdf import list_figures
+from fedper.results.histories import read_clients
 from pypdf import PdfReader
 from readings_world import tiny, write_runs
 from rocrate.rocrate import ROCrate

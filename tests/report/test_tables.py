@@ -8,8 +8,6 @@ import pytest
 import yaml
 from conftest import REPOSITORY, RUN, change, diverge, run_main, write_run
 from fedper.errors import InputError
-from fedper.judge.histories import describe_run, read_clients, read_tests
-from fedper.judge.summary import final_accuracy
 from fedper.names import DATASETS
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.published import table4
@@ -18,6 +16,8 @@ from fedper.report.settings import IN_THE_CODE, WORDS, table3
 from fedper.report.table_files import write_table
 from fedper.report.tables import table1, table2
 from fedper.report.tests_table import table5
+from fedper.results.histories import describe_run, read_clients, read_tests
+from fedper.results.summary import final_accuracy
 
 REFERENCE = read_yaml(REPOSITORY / "paper/settings.yaml")
 KNOWN = read_yaml(REPOSITORY / "paper/results.yaml")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from conftest import REPOSITORY, SMALL, start
 from fedper.algorithm.federated import server_round
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.errors import InputError
 from fedper.files import PREFIX
 from fedper.job.checkpoint import Checkpoints, kept_in
@@ -44,7 +44,7 @@ def play(small_dataset, tmp_path):
             if stop_at in line:
                 raise KeyboardInterrupt
 
-        partition = draw_partition(small_dataset, SMALL.samples, RUN.n_clients, 5, seed)
+        partition = make_partition(small_dataset, SMALL.samples, RUN.n_clients, 5, seed)
         data = data or small_dataset
         checkpoints = None
         if folder:

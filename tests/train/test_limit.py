@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from conftest import REPOSITORY, SMALL, run_main
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.stored import save_dataset, write_partition
 from fedper.exits import TRY_AGAIN, TryAgainError
 from fedper.job.checkpoint import Checkpoints
@@ -29,7 +29,7 @@ def nothing(line):
 
 @pytest.fixture
 def partition(small_dataset):
-    return draw_partition(small_dataset, RUN.samples, RUN.n_clients, 5, 0)
+    return make_partition(small_dataset, RUN.samples, RUN.n_clients, 5, 0)
 
 
 def test_no_round_begins_that_would_not_fit(monkeypatch):

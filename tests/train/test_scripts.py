@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import REPOSITORY, SMALL
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.stored import read_partition, save_dataset, write_partition
 from fedper.job.record import HISTORY_COLUMNS
 from fedper.plan.run_file import read_run
@@ -33,7 +33,7 @@ def inputs(small_dataset, tmp_path) -> Path:
     """A folder with a prepared data set and a partition of it."""
     save_dataset(small_dataset, tmp_path / "data.safetensors")
     for seed in (0, 1):
-        partition = draw_partition(small_dataset, SMALL.samples, 5, 4, seed)
+        partition = make_partition(small_dataset, SMALL.samples, 5, 4, seed)
         write_partition(partition, tmp_path / f"partition{seed}.json")
     return tmp_path
 
@@ -142,7 +142,7 @@ def test_missing_and_truncated_data_files_are_refused_and_nothing_is_written(tmp
 @pytest.mark.parametrize(("k", "words"), [(0, "0 is not in 1 … 10"), (11, "11 is not in 1 … 10")])
 def test_impossible_k_is_refused(inputs, k, words):
     result = run_script(
-        "draw_partition.py", "--data", inputs / "data.safetensors", "--n-clients", 5,
+        "partition_dataset.py", "--data", inputs / "data.safetensors", "--n-clients", 5,
         "--settings", json.dumps(SMALL.samples), "--classes-per-client", k,
         "--seed", 0, "--out", inputs / "new.json",
     )  # fmt: skip
@@ -152,7 +152,7 @@ def test_impossible_k_is_refused(inputs, k, words):
 
 def test_data_that_do_not_say_who_holds_them_are_not_partitioned_by_worker(inputs):
     result = run_script(
-        "draw_partition.py", "--data", inputs / "data.safetensors", "--n-clients", 5,
+        "partition_dataset.py", "--data", inputs / "data.safetensors", "--n-clients", 5,
         "--settings", '{"rule": "workers"}', "--seed", 0, "--out", inputs / "new.json",
     )  # fmt: skip
     assert_one_clear_line(result, "the data set does not say who holds what", "use slots")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import SMALL, STATISTICS, start
 from fedper.algorithm.federated import server_round, welcome_base
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.errors import InputError
 from fedper.job.record import HISTORY_COLUMNS, write_run
 from fedper.job.simulate import simulate
@@ -25,7 +25,7 @@ def _no_line(line):
 
 @pytest.fixture
 def partition(small_dataset):
-    return draw_partition(small_dataset, SMALL.samples, 5, 4, 0)
+    return make_partition(small_dataset, SMALL.samples, 5, 4, 0)
 
 
 def test_weights_are_drawn_on_the_cpu_whatever_the_device(small_dataset, partition, monkeypatch):

@@ -21,7 +21,7 @@ os.environ.update(PATH=f"{python}{os.pathsep}{os.environ['PATH']}", PYTHONUTF8="
 # The scripts use the package beside them, and so does the workflow, installed or not.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 from fedper.plan.config import read_config
-from fedper.plan.draws import all_draws, draws_of_runs, draws_to_show, prepared
+from fedper.plan.inputs import all_partitions, partitions_of_runs, partitions_to_show, prepared
 from fedper.plan.experiments import (
     all_runs,
     describe_all,
@@ -31,12 +31,12 @@ from fedper.plan.experiments import (
     figure_runs,
     runs_of_figures,
 )
-from fedper.fetch.named import modules_named
+from fedper.fetch.modules import modules_of_dataset
 from fedper.fetch.raw import raw_files, size_of
 from fedper.errors import InputError
 from fedper.provenance import code_digest, digest_of
 from fedper.files import FILES_OF_A_RUN
-from fedper.judge.histories import describe_run
+from fedper.results.histories import describe_run
 from fedper.judge.readings import DATASET as MULTIVERSE_OF, effects_of
 from fedper.names import DATASETS, dataset_title
 from fedper.plan.universes import universes
@@ -66,7 +66,7 @@ try:
     config.clear()
     config.update(read)
     NAMED = {
-        dataset: modules_named(dataset, data["stand_in"])
+        dataset: modules_of_dataset(dataset, data["stand_in"])
         for dataset, data in config["datasets"].items()
     }
 except InputError as error:
@@ -115,9 +115,9 @@ CAPTIONS = read_yaml(PAPER / "captions.yaml")
 
 RAW = Path("data/raw")
 PREPARED = f"data/prepared/{config['scale']}"
-DRAWS = all_draws(config)
-DRAW_OF = draws_of_runs(config)
-PREPARED_OF = {draw.data.name: draw.data for draw in DRAWS.values()}
+PARTITIONS = all_partitions(config)
+PARTITION_OF = partitions_of_runs(config)
+PREPARED_OF = {draw.data.name: draw.data for draw in PARTITIONS.values()}
 RECEIPT_OF = {data.receipt: data for data in PREPARED_OF.values()}
 
 
@@ -137,7 +137,7 @@ wildcard_constraints:
     dataset="|".join(config["datasets"]),
     receipt="|".join(RECEIPT_OF),
     prepared="|".join(PREPARED_OF),
-    partition="|".join(DRAWS),
+    partition="|".join(PARTITIONS),
 
 
 def files_at_hand(dataset):
@@ -258,5 +258,5 @@ PARTITION_FIGURES = expand(
 DATA = [
     *PARTITION_FIGURES,
     *map(file_of, PREPARED_OF.values()),
-    *map(partition_file, DRAWS.values()),
+    *map(partition_file, PARTITIONS.values()),
 ]

@@ -54,9 +54,9 @@ rule prepare:
 
 rule partition:
     input:
-        script=ancient(SCRIPTS / "draw_partition.py"),
-        data=lambda w: ancient(file_of(DRAWS[w.partition].data)),
-        about=lambda w: file_of(DRAWS[w.partition].data, "json"),
+        script=ancient(SCRIPTS / "partition_dataset.py"),
+        data=lambda w: ancient(file_of(PARTITIONS[w.partition].data)),
+        about=lambda w: file_of(PARTITIONS[w.partition].data, "json"),
     output:
         f"{RESULTS}/partitions/{{partition}}.json",
     log:
@@ -64,15 +64,15 @@ rule partition:
     conda:
         ENVIRONMENT
     params:
-        code=digest_of(SCRIPTS / "draw_partition.py"),
-        settings=lambda w: json.dumps(DRAWS[w.partition].samples),
-        n_clients=lambda w: DRAWS[w.partition].n_clients,
+        code=digest_of(SCRIPTS / "partition_dataset.py"),
+        settings=lambda w: json.dumps(PARTITIONS[w.partition].samples),
+        n_clients=lambda w: PARTITIONS[w.partition].n_clients,
         k=lambda w: (
             ""
-            if DRAWS[w.partition].classes_per_client is None
-            else f"--classes-per-client {DRAWS[w.partition].classes_per_client}"
+            if PARTITIONS[w.partition].classes_per_client is None
+            else f"--classes-per-client {PARTITIONS[w.partition].classes_per_client}"
         ),
-        seed=lambda w: DRAWS[w.partition].seed,
+        seed=lambda w: PARTITIONS[w.partition].seed,
     shell:
         "python {input.script:q} --data {input.data} --settings {params.settings:q}"
         " --n-clients {params.n_clients} {params.k} --seed {params.seed}"
@@ -84,7 +84,7 @@ rule figure_partition:
         script=ancient(SCRIPTS / "draw_partition_map.py"),
         data=lambda w: ancient(file_of(prepared(config, w.dataset, FIRST_SEED))),
         about=lambda w: file_of(prepared(config, w.dataset, FIRST_SEED), "json"),
-        partitions=lambda w: map(partition_file, draws_to_show(config, w.dataset)),
+        partitions=lambda w: map(partition_file, partitions_to_show(config, w.dataset)),
     output:
         pdf=f"{RESULTS}/figures/partition-{{dataset}}.pdf",
         png=report(

@@ -4,9 +4,9 @@
 rule train:
     input:
         script=ancient(SCRIPTS / "train.py"),
-        data=lambda w: ancient(file_of(DRAW_OF[w.run].data)),
-        about=lambda w: file_of(DRAW_OF[w.run].data, "json"),
-        partition=lambda w: partition_file(DRAW_OF[w.run]),
+        data=lambda w: ancient(file_of(PARTITION_OF[w.run].data)),
+        about=lambda w: file_of(PARTITION_OF[w.run].data, "json"),
+        partition=lambda w: partition_file(PARTITION_OF[w.run]),
     output:
         # what is finished stays until its successor is there
         history=update(f"{RESULTS}/runs/{{run}}/history.csv"),

@@ -8,7 +8,7 @@ import pandas as pd
 from torchvision.datasets import CIFAR10
 
 from fedper.data.dataset import Dataset, Split
-from fedper.data.reading import RawData, whole_dataset
+from fedper.data.reader import RawData, whole_dataset
 from fedper.errors import InputError
 from fedper.fetch.catalogue import official_archive
 from fedper.fetch.integrity import Remote, fault_of

@@ -16,7 +16,7 @@ from sklearn.model_selection import train_test_split
 from fedper.data.dataset import Dataset, Split, make_dataset
 from fedper.data.photos import decode_photos, open_photos
 from fedper.data.ratings import compare_with_known, read_ratings, without_doubles
-from fedper.data.reading import RawData
+from fedper.data.reader import RawData
 from fedper.errors import InputError
 from fedper.names import PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
 from fedper.randomness import seed_for

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from fedper.data.dataset import Dataset, Split
-from fedper.data.reading import RawData, whole_dataset
+from fedper.data.reader import RawData, whole_dataset
 from fedper.errors import InputError
 from fedper.fetch.integrity import is_web_page
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from fedper.data.dataset import Dataset, describe_dataset
-from fedper.data.reading import RawData, nothing_left_out
+from fedper.data.reader import RawData, nothing_left_out
 from fedper.data.stored import save_dataset
-from fedper.fetch.named import load_function, maker_of
+from fedper.fetch.modules import load_function, maker_of
 from fedper.fetch.raw import layout_of
 from fedper.files import write_text
 from fedper.names import DATASETS
@@ -19,9 +19,14 @@ def prepare(
 ) -> tuple[Dataset, pd.DataFrame]:
     """Read or make a data set; also return what was left out: columns worker, image, reason.
 
-    settings: as of :func:`fedper.plan.draws.data_settings`. receipt: as of
-    :func:`fedper.fetch.sources.fetch`. seed and n_threads: see RawData. Raises InputError if the
-    record of the data set names no reader, and as readers do.
+    Args:
+        settings: of :class:`fedper.plan.inputs.Prepared`.
+        receipt: as of :func:`fedper.fetch.sources.fetch`.
+        seed: see RawData.
+        n_threads: see RawData.
+
+    Raises:
+        InputError: the record of the data set names no reader; and as readers do.
     """
     dataset, stand_in, names = settings["dataset"], settings["stand_in"], list(receipt["files"])
     if not names:  # a stand-in that is made without files

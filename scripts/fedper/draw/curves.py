@@ -1,19 +1,17 @@
 """The paper's figures of accuracy over rounds, a panel for each data set and model."""
 
 from itertools import cycle
-from string import ascii_lowercase
 
 import matplotlib as mpl
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fedper.draw.panels import panels_of, top_of
 from fedper.draw.style import COLUMN_WIDTH, FLOOR, STYLE, draw_floor, has_floor, write_note
-from fedper.judge.summary import last_round
-from fedper.names import dataset_order, dataset_title, model_order, model_title
+from fedper.results.summary import last_round
 
 Look = dict[str, object]
 
@@ -39,7 +37,7 @@ def draw_methods(curves: pd.DataFrame, note: str) -> Figure:
     """Figures 2, 3 and 7: FedAvg (dashed) against FedPer (solid), a colour for each k.
 
     curves: one row for each run and round, as of
-    :func:`fedper.judge.summary.mean_over_clients`; all runs of FedPer have one K_P.
+    :func:`fedper.results.summary.mean_over_clients`; all runs of FedPer have one K_P.
     """
     k_of = curves["classes_per_client"].fillna(0).astype(int)  # 0: clients are workers
     lines, markers = {}, {}
@@ -122,11 +120,6 @@ def _draw_panels(
     return figure
 
 
-def top_of(curves: pd.DataFrame) -> float:
-    """Give the upper end of the axis of accuracy, 1 at most."""
-    return min(1, 1.06 * np.nan_to_num(curves[["accuracy", "floor"]].max().max(), nan=1))
-
-
 def _band(curves: pd.DataFrame, keys: pd.Series) -> str:
     """Say what the bands are, if there are any."""
     drawn = curves.dropna(subset="accuracy")
@@ -136,20 +129,6 @@ def _band(curves: pd.DataFrame, keys: pd.Series) -> str:
     if n_seeds.min() < n_seeds.max():
         return f" Bands: ± 1 sd over seeds, where a line is the mean of {n_seeds.max()}."
     return f" Bands: ± 1 sd over {n_seeds.max()} seeds."
-
-
-def panels_of(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
-    """List the title of each panel, and which rows of the frame it shows, in the paper's order."""
-    several = frame["dataset"].nunique() > 1
-    panels = []
-    for dataset in sorted(frame["dataset"].unique(), key=dataset_order):
-        of_dataset = frame["dataset"] == dataset
-        for model in sorted(frame["model"][of_dataset].unique(), key=model_order):
-            title = f"{dataset_title(dataset)}, {model_title(model)}"
-            title = title if several else model_title(model)
-            letter = ascii_lowercase[len(panels)]
-            panels.append((f"({letter}) {title}", of_dataset & (frame["model"] == model)))
-    return panels
 
 
 def _draw_line(ax: Axes, points: pd.DataFrame, label: str, look: Look) -> None:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
-from fedper.draw.beyond import draw_clients, draw_communication
+from fedper.draw.clients import draw_clients
+from fedper.draw.communication import draw_communication
 from fedper.draw.curves import draw_depths, draw_methods, draw_variants
 from fedper.draw.moments import draw_moments
-from fedper.draw.tests import draw_tests
+from fedper.draw.ways_of_testing import draw_tests
 from fedper.judge.moments import at_moments
-from fedper.judge.summary import (
+from fedper.results.summary import (
     accuracy_and_traffic,
     last_round,
     mean_over_clients,

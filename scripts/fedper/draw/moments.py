@@ -6,8 +6,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fedper.draw.beyond import draw_grid
-from fedper.draw.curves import FURTHER, LOOKS, top_of
+from fedper.draw.curves import FURTHER, LOOKS
+from fedper.draw.panels import draw_grid, top_of
 from fedper.draw.style import FLOOR, STYLE, draw_floor, has_floor, write_note
 from fedper.judge.moments import MOMENTS
 

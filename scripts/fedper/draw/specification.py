@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fedper.draw.style import STYLE, TEXT_WIDTH, write_note
-from fedper.judge.choices import differing
 from fedper.judge.multiverse import CHOICE
+from fedper.judge.readings import differing
 from fedper.judge.rules import SEEDS_OF_INTERVAL
 
 PANEL, ROW, LINE = 0.95, 0.135, 0.115

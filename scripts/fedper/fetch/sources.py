@@ -18,7 +18,7 @@ from fedper.errors import InputError
 from fedper.fetch.catalogue import GOOGLE_DRIVE, HUGGING_FACE, TORCHVISION, official_archive
 from fedper.fetch.download import Patience, download, patiently
 from fedper.fetch.integrity import Remote, fault_of
-from fedper.fetch.named import load_function, maker_of
+from fedper.fetch.modules import load_function, maker_of
 from fedper.fetch.raw import describe_files, raw_files, receipt_of
 from fedper.names import DATASETS
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from fedper.data.dataset import Dataset
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.partition import Partition
 from fedper.data.prepare import prepare, write_prepared
 from fedper.data.stored import load_dataset, read_partition, write_partition
@@ -21,8 +21,8 @@ from fedper.job.limit import Limit
 from fedper.job.record import SECONDS
 from fedper.job.simulate import Options, train_run
 from fedper.names import dataset_order, model_order
-from fedper.plan.draws import Draw, Prepared
 from fedper.plan.experiments import figure_runs
+from fedper.plan.inputs import PlannedPartition, Prepared
 from fedper.plan.universes import universes
 from fedper.provenance import code_digest, code_of
 from fedper.run import Run
@@ -158,16 +158,16 @@ class Shelf:
             self.on_it[data.name] = load_dataset(path)
         return self.on_it[data.name]
 
-    def partition(self, draw: Draw) -> Partition:
-        """Read a partition; draw it first where that is not done."""
-        path = self.folders.partitions / f"{draw.name}.json"
+    def partition(self, planned: PlannedPartition) -> Partition:
+        """Read a partition; make it first where that is not done."""
+        path = self.folders.partitions / f"{planned.name}.json"
         if not path.exists():
-            made = draw_partition(
-                self.dataset(draw.data),
-                draw.samples,
-                draw.n_clients,
-                draw.classes_per_client,
-                draw.seed,
+            made = make_partition(
+                self.dataset(planned.data),
+                planned.samples,
+                planned.n_clients,
+                planned.classes_per_client,
+                planned.seed,
             )
             write_partition(made, path)
         return read_partition(path)
@@ -210,7 +210,7 @@ class Shelf:
 
 def train_in_order(
     runs: Sequence[Run],
-    draws: dict[str, Draw],
+    partitions: dict[str, PlannedPartition],
     shelf: Shelf,
     options: Options,
     limit: Limit,
@@ -220,7 +220,7 @@ def train_in_order(
 
     Args:
         runs: in order; those that are finished already are left out.
-        draws: the partition of each run, by its name.
+        partitions: the partition of each run, by its name.
         shelf: where data come from.
         options: how to train.
         limit: of all of them together.
@@ -235,10 +235,10 @@ def train_in_order(
         if done and limit.reached():
             return done, None
         after = f"; run {number} of {len(left)}"
-        draw = draws[run.name]
+        planned = partitions[run.name]
         try:
             train_run(
-                run, shelf.dataset(draw.data), shelf.partition(draw), options, limit,
+                run, shelf.dataset(planned.data), shelf.partition(planned), options, limit,
                 lambda line: show(line + after),  # noqa: B023
                 shelf.folders.run(run), shelf.folders.checkpoints(run),
             )  # fmt: skip

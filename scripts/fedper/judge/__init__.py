@@ -1,7 +1,7 @@
-"""From the histories of runs to numbers and verdicts.
+"""From the numbers of runs to verdicts.
 
-histories reads what runs have written; summary has the numbers that tables, figures and verdicts
-share. rules says how claims are judged, claims what is compared for each, comparisons tests one
-comparison, verdicts judges, and traffic counts what C10 says. readings lists the readings
-of the protocol and choices what each chooses; multiverse measures the same effects in all of them.
+rules says how claims are judged, claims what is compared for each, comparisons tests one
+comparison, verdicts decides, and traffic counts what C10 says. readings lists the readings of the
+protocol and what each chooses, and multiverse measures the same effects in all of them. moments
+compares methods before aggregation, after it, and after fine-tuning.
 """

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from fedper.judge.claims import Arm, Comparison
-from fedper.judge.histories import RUN_COLUMNS
 from fedper.judge.rules import LEVEL, MIN_SEEDS, SEEDS_OF_INTERVAL
-from fedper.judge.summary import of_all_clients
 from fedper.names import real_name
+from fedper.results.histories import RUN_COLUMNS
+from fedper.results.summary import of_all_clients
 
 MAX_NAMED = 2
 """How many missing runs a reason names."""
@@ -27,8 +27,8 @@ small to matter (rule 4)."""
 def run_values(clients: pd.DataFrame, keys: list[str] = RUN_COLUMNS) -> pd.DataFrame:
     """Sum up each run: ``keys``, MEASURES, and whether it counts as guessing (rule 7).
 
-    clients: rows of each run and client, as of :func:`fedper.judge.summary.last_round`.  A measure
-    is NaN where the run is missing, or a client that counts as guessing has no floor.
+    clients: rows of each run and client, as of :func:`fedper.results.summary.last_round`.  A
+    measure is NaN where the run is missing, or a client that counts as guessing has no floor.
     """
     guesses = clients["fault"].isin(["diverged", "untested"])
     accuracy = clients["accuracy"].where(~guesses, clients["floor"])

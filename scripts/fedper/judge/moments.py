@@ -7,9 +7,9 @@ three moments tell apart what a method learns and what averaging takes away.
 import pandas as pd
 
 from fedper.judge.comparisons import interval
-from fedper.judge.histories import RUN_COLUMNS
-from fedper.judge.summary import TUNED_FIRST, last_round, of_all_clients
 from fedper.method import Test
+from fedper.results.histories import RUN_COLUMNS
+from fedper.results.summary import TUNED_FIRST, last_round, of_all_clients
 
 MOMENTS = ("before aggregation", "after aggregation", "after fine-tuning")
 
@@ -28,7 +28,7 @@ def where_clients_differ_most(tests: pd.DataFrame) -> pd.DataFrame:
 def at_moments(tests: pd.DataFrame) -> pd.DataFrame:
     """Average each run's last round over clients: RUN_COLUMNS, moment, accuracy and floor.
 
-    tests: as of :func:`fedper.judge.histories.read_tests`; BatchNorm is that of each run's
+    tests: as of :func:`fedper.results.histories.read_tests`; BatchNorm is that of each run's
     reference.  Fine-tuned is a model whose method does so when the new base arrives; of any other,
     all its layers are trained for an epoch, for the test alone.  A missing run has one row.
     """

@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 
 from fedper.files import FILES_OF_A_RUN
-from fedper.judge.choices import NOT_SET, differing
 from fedper.judge.comparisons import MEASURES, compare, run_values
-from fedper.judge.histories import describe_run, read_tests
-from fedper.judge.readings import Effect, Reading, effects_of, readings_of
-from fedper.judge.summary import last_round
+from fedper.judge.readings import NOT_SET, Effect, Reading, differing, effects_of, readings_of
+from fedper.results.histories import describe_run, read_tests
+from fedper.results.summary import last_round
 from fedper.run import Run
 
 CHOICE = "choice: "
@@ -32,7 +31,7 @@ def measure_readings(config: dict, folder: Path) -> pd.DataFrame:
     n_seeds: of n_planned, those that all runs are there of; n_missing: runs that are not;
     n_guesses: runs that diverged and count as guessing.  fault: "", "missing" (in all seeds), or
     SAME.  choice: …: what readings choose differently.  universes_…: as of :func:`count_universes`.
-    Raises InputError as :func:`fedper.judge.histories.read_tests` does.
+    Raises InputError as :func:`fedper.results.histories.read_tests` does.
     """
     effects, readings = effects_of(config), readings_of(config)
     shown = differing([reading.choices for reading in readings])

@@ -13,7 +13,7 @@ from fedper.names import model_order, real_name
 def judge_traffic(last: pd.DataFrame) -> dict:
     """Say which share of a client's bytes stays home, by data set, model and K_P (rule 10).
 
-    last: as of :func:`fedper.judge.summary.last_round`. Returns a claim as
+    last: as of :func:`fedper.results.summary.last_round`. Returns a claim as
     :func:`fedper.judge.verdicts.judge` does; the effect of a comparison is the share, 0 … 1, and it
     has neither interval nor p.
     """

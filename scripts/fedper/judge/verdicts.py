@@ -28,7 +28,7 @@ TESTED = {REPRODUCED: "p", AGAINST: "p_against", NO_EFFECT: "p_none"}
 def judge(last: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> list[dict]:
     """Judge every claim on the last rounds of all runs: one row for each run and client.
 
-    last: as of :func:`fedper.judge.summary.last_round`; runs that were asked for and are missing
+    last: as of :func:`fedper.results.summary.last_round`; runs that were asked for and are missing
     have a row too, so it says what was planned. Returns for each claim: claim (its name), text,
     verdict, reason, stand_ins, and parts, one for each data set and model: dataset, title and model
     (as people write them), verdict, reason, stand_ins, p_corrected (that of the verdict; of

@@ -9,7 +9,7 @@ from fedper.plan.experiments import all_runs
 from fedper.plan.grids import check_figure, check_grid
 from fedper.plan.run_file import check_settings
 from fedper.plan.schema import check_against_schema
-from fedper.plan.universes import change, universes
+from fedper.plan.universes import universes, with_changes
 from fedper.plan.yaml_files import plain, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -84,7 +84,7 @@ def _check_universes(config: dict, where: str) -> None:
         raise InputError(f"{where}: one, and only one, changes nothing ({{}}): the reference")
     for name, changes in declared.items():
         try:
-            changed = change(config, changes)
+            changed = with_changes(config, changes)
         except InputError as error:
             raise InputError(f"{where}.{name}: {error}") from None
         check_config(changed | {"multiverse": alone}, f"{where}.{name}")

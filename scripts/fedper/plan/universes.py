@@ -27,15 +27,17 @@ class Universe:
 def universes(config: dict) -> list[Universe]:
     """List the universes that a configuration declares, in its order.
 
-    Raises InputError as :func:`change` does.
+    Raises InputError as :func:`with_changes` does.
     """
     return [
-        Universe(name, changes, grid_runs(change(config, changes), config["multiverse"]["runs"]))
+        Universe(
+            name, changes, grid_runs(with_changes(config, changes), config["multiverse"]["runs"])
+        )
         for name, changes in config["multiverse"]["universes"].items()
     ]
 
 
-def change(config: dict, changes: dict) -> dict:
+def with_changes(config: dict, changes: dict) -> dict:
     """Copy a configuration with other values at dotted paths ("optimiser.momentum").
 
     Raises InputError for a path that the configuration has not, or that decides no result.

@@ -8,13 +8,6 @@ import pandas as pd
 
 from fedper.errors import InputError
 from fedper.judge.claims import LOW_AND_HIGH_K
-from fedper.judge.histories import (
-    RUN_COLUMNS,
-    describe_settings,
-    read_about,
-    read_csv,
-    read_tests,
-)
 from fedper.judge.moments import (
     MOMENTS,
     at_moments,
@@ -22,8 +15,15 @@ from fedper.judge.moments import (
     where_clients_differ_most,
 )
 from fedper.judge.rules import LEVEL, MARGIN, MARGIN_LOG_ODDS, MIN_SEEDS, MODEST, RULES
-from fedper.judge.summary import faults, final_accuracy, in_order
 from fedper.names import dataset_order, dataset_title, model_title, real_name
+from fedper.results.histories import (
+    RUN_COLUMNS,
+    describe_settings,
+    read_about,
+    read_csv,
+    read_tests,
+)
+from fedper.results.summary import faults, final_accuracy, in_order
 
 GROUP = ["dataset", "model", "classes_per_client", "settings"]
 
@@ -31,7 +31,7 @@ GROUP = ["dataset", "model", "classes_per_client", "settings"]
 def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
     """Sum up runs for the report: headline, traffic, cost, versions, rules of judgement.
 
-    clients: as of :func:`fedper.judge.histories.read_clients`, of these folders and what is
+    clients: as of :func:`fedper.results.histories.read_clients`, of these folders and what is
     missing.  A number is NaN if no run has it.  Raises InputError if a run's ``run.json`` or
     ``timing.csv`` cannot be read.
     """

@@ -9,14 +9,14 @@ from fedper.judge.moments import (
     differences_to_fedper,
     where_clients_differ_most,
 )
-from fedper.judge.summary import ROW, in_order
 from fedper.report.tables import Table, keys_for_reading
+from fedper.results.summary import ROW, in_order
 
 
 def table6(tests: pd.DataFrame) -> Table:
     """Accuracy of every method at three moments, and what FedPer has more, where clients differ.
 
-    tests: as of :func:`fedper.judge.histories.read_tests`.
+    tests: as of :func:`fedper.results.histories.read_tests`.
     """
     runs = at_moments(where_clients_differ_most(tests))
     frame = in_order(differences_to_fedper(runs)) if len(runs) else pd.DataFrame(columns=ROW)

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from fedper.judge.summary import describe_accuracy, final_accuracy
 from fedper.names import dataset_title, model_title, real_name
 from fedper.report.tables import Table
+from fedper.results.summary import describe_accuracy, final_accuracy
 
 
 def table4(clients: pd.DataFrame, known: list[dict]) -> Table:

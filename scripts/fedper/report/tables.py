@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fedper.judge.summary import describe_accuracy, final_accuracy, in_order
 from fedper.names import dataset_title, model_title
+from fedper.results.summary import describe_accuracy, final_accuracy, in_order
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 import pandas as pd
 
-from fedper.judge.summary import ROW, describe_accuracy, final_accuracy, in_order
 from fedper.report.tables import Table, keys_for_reading
+from fedper.results.summary import ROW, describe_accuracy, final_accuracy, in_order
 
 
 def table5(tests: pd.DataFrame) -> Table:
     """Accuracy in the last round, a column for each test, where clients differ most.
 
-    tests: as of :func:`fedper.judge.histories.read_tests`. Of each data set the smallest k, and of
-    the methods FedAvg and FedPer; the reference of a row is marked by an asterisk.
+    tests: as of :func:`fedper.results.histories.read_tests`. Of each data set the smallest k, and
+    of the methods FedAvg and FedPer; the reference of a row is marked by an asterisk.
     """
     compared = tests[tests["method"].isin(["FedAvg", "FedPer"])]
     k = compared["classes_per_client"]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fedper.judge.faults import describe_faults, describe_machines
-from fedper.judge.histories import read_clients, read_tests
+from fedper.results.faults import describe_faults, describe_machines
+from fedper.results.histories import read_clients, read_tests
 
 
 def parser_of_runs(description: str) -> ArgumentParser:

@@ -1,4 +1,4 @@
-"""What the reader of a data set's files is given, and what it gives back."""
+"""What the reader of a data set's files takes and returns."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,17 +11,19 @@ from fedper.errors import InputError
 
 @dataclass(frozen=True)
 class RawData:
-    """What ``read`` of a module takes; it returns the Dataset and what was left out of it.
+    """What a reader's ``read`` takes.
 
-    folder, names   its files, in a layout that names the module in the data set's record
-    settings        of the configuration, see :func:`fedper.plan.draws.data_settings`
-    n_classes       labels are 0 … n_classes - 1
-    seed            of what a reader draws, or None where nothing is drawn
-    n_threads       that may work at the same time
-    provenance      source and SHA-256 of the files, for the Dataset
+    It returns the Dataset, and a table of what it left out, with columns worker, image, reason. It
+    raises InputError if anything is wrong in the files.
 
-    What was left out is a table with the columns worker, image, reason. Raises InputError if
-    anything is wrong in the files.
+    Attributes:
+        folder: where the files are.
+        names: of the files, in a layout that names the reader in the data set's record.
+        settings: what decides the content, see :class:`fedper.plan.inputs.Prepared`.
+        n_classes: labels are 0 … n_classes - 1.
+        seed: of what a reader draws; None where it draws nothing.
+        n_threads: that may work at the same time.
+        provenance: source and SHA-256 of the files, for the Dataset.
     """
 
     folder: Path

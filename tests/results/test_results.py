@@ -7,26 +7,27 @@ import pandas as pd
 import pytest
 import readings_world
 from conftest import REPOSITORY, RUN, change, diverge, run_main, write_run
-from fedper.data.draw import draw_by_class
+from fedper.data.make_partition import draw_by_class
 from fedper.data.partition import ClientSamples, Partition
-from fedper.draw.beyond import draw_clients, draw_communication
+from fedper.draw.clients import draw_clients
+from fedper.draw.communication import draw_communication
 from fedper.draw.curves import draw_depths, draw_methods, draw_variants
 from fedper.draw.figures import DRAWERS
 from fedper.draw.partition_map import draw_partitions, draw_ratings
 from fedper.draw.style import save_figure
-from fedper.draw.tests import draw_tests
+from fedper.draw.ways_of_testing import draw_tests
 from fedper.errors import InputError
-from fedper.judge.faults import describe_faults, describe_machines
-from fedper.judge.histories import describe_run, read_clients, read_tests
-from fedper.judge.summary import (
+from fedper.method import Test
+from fedper.report.facts import gather_facts
+from fedper.results.faults import describe_faults, describe_machines
+from fedper.results.histories import describe_run, read_clients, read_tests
+from fedper.results.summary import (
     accuracy_and_traffic,
     final_accuracy,
     last_round,
     mean_over_clients,
     with_fine_tuned_fedavg,
 )
-from fedper.method import Test
-from fedper.report.facts import gather_facts
 from fedper.run import Phase, fingerprint
 from PIL import Image
 

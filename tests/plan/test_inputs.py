@@ -6,8 +6,14 @@ import re
 import pytest
 import yaml
 from conftest import REPOSITORY
-from fedper.plan.draws import all_draws, draw, draws_of_runs, draws_to_show, prepared
 from fedper.plan.experiments import all_runs, runs_of_figures
+from fedper.plan.inputs import (
+    all_partitions,
+    partitions_of_runs,
+    partitions_to_show,
+    planned_partition,
+    prepared,
+)
 
 
 def read(path: str) -> dict:
@@ -62,27 +68,27 @@ def test_a_receipt_is_of_the_files_alone(config):
     ],
 )
 def test_a_partition_is_named_after_all_that_decides_it(config, path, value, is_another):
-    before = draw(config, "cifar10", 4, 0).name
+    before = planned_partition(config, "cifar10", 4, 0).name
     assert re.fullmatch(r"cifar10-k4-seed0-[0-9a-f]{8}", before)
     *keys, last = path
     holder = config["datasets"]["cifar10"]
     for key in keys:
         holder = holder[key]
     holder[last] = value
-    assert (draw(config, "cifar10", 4, 0).name != before) == is_another
+    assert (planned_partition(config, "cifar10", 4, 0).name != before) == is_another
 
 
 def test_by_worker_there_is_no_k(config):
-    (one,) = draws_to_show(config, "flickr_aes")
+    (one,) = partitions_to_show(config, "flickr_aes")
     assert re.fullmatch(r"flickr_aes-seed0-[0-9a-f]{8}", one.name)
     assert "classes_per_client" not in one.samples
-    assert [d.classes_per_client for d in draws_to_show(config, "cifar10")] == [4, 8, 10]
+    assert [d.classes_per_client for d in partitions_to_show(config, "cifar10")] == [4, 8, 10]
 
 
 @pytest.mark.parametrize("path", ["config/paper.yaml", "config/cpu.yaml", "tests/tiny.yaml"])
 def test_each_run_reads_the_partition_of_its_own_settings_universes_too(path):
     config = read(path)
-    runs, drawn, by_name = all_runs(config), draws_of_runs(config), all_draws(config)
+    runs, drawn, by_name = all_runs(config), partitions_of_runs(config), all_partitions(config)
     assert drawn.keys() == runs.keys() > runs_of_figures(config).keys()
     for name, run in runs.items():
         one = drawn[name]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from fedper.judge.histories import RUN_COLUMNS, describe_settings, read_about
 from fedper.names import dataset_title, model_title
+from fedper.results.histories import RUN_COLUMNS, describe_settings, read_about
 
 FAULTS = ("missing", "diverged", "untested")
-"""Why a run can have no accuracy; see :func:`fedper.judge.histories.read_clients`."""
+"""Why a run can have no accuracy; see :func:`fedper.results.histories.read_clients`."""
 
 MAX_NAMED = 3
 """How many faulty runs a caption names."""
@@ -18,7 +18,7 @@ MAX_NAMED = 3
 def faults(clients: pd.DataFrame) -> pd.DataFrame:
     """List the runs with a row that has no accuracy: RUN_COLUMNS, fault, and its first round.
 
-    clients, here and below: as of :func:`fedper.judge.histories.read_clients`. fault: one of
+    clients, here and below: as of :func:`fedper.results.histories.read_clients`. fault: one of
     FAULTS, the gravest of a run; round is NaN where it is missing.
     """
     wrong = clients[clients["fault"] != ""]

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from fedper.draw.curves import panels_of, top_of
+from fedper.draw.panels import panels_of, top_of
 from fedper.draw.style import FLOOR, STYLE, TEXT_WIDTH, draw_floor, has_floor, write_note
 
 LINES = {
@@ -25,8 +25,8 @@ def draw_tests(curves: pd.DataFrame, note: str) -> Figure:
     """Draw accuracy over rounds: a colour for each test, FedAvg dashed and FedPer solid.
 
     curves: one row for each run, test and round, as of
-    :func:`fedper.judge.summary.mean_over_clients` for the rows of every test. There is a panel for
-    each data set and model.
+    :func:`fedper.results.summary.mean_over_clients`
+    for the rows of every test. There is a panel for each data set and model.
     """
     panels, tests = panels_of(curves), list(curves["test"].unique())
     colours = dict(zip(tests, sns.color_palette("colorblind", len(tests)), strict=True))

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from fedper.judge.faults import FAULTS, count_faults, faults
-from fedper.judge.histories import RUN_COLUMNS
 from fedper.method import Phase, Test
 from fedper.names import dataset_order, model_order
+from fedper.results.faults import FAULTS, count_faults, faults
+from fedper.results.histories import RUN_COLUMNS
 
 ROW = ["dataset", "model", "classes_per_client", "method", "personalization_layers", "settings"]
 """What has a row of its own in a table: RUN_COLUMNS without the seed, in the order to read."""
@@ -24,7 +24,7 @@ def of_all_clients(frame: pd.DataFrame, keys: list[str], column: str, how: str) 
 def mean_over_clients(clients: pd.DataFrame) -> pd.DataFrame:
     """Average accuracy and floor over clients, each once: one row for each run and round.
 
-    clients, here and below: as of :func:`fedper.judge.histories.read_clients`; rows of several
+    clients, here and below: as of :func:`fedper.results.histories.read_clients`; rows of several
     tests, where there is such a column, are kept apart.
     """
     tests = [column for column in ("test", "reference") if column in clients]
@@ -43,7 +43,7 @@ def with_fine_tuned_fedavg(tests: pd.DataFrame) -> pd.DataFrame:
     Its clients train all layers for an epoch before they are tested, and forget that. So it is a
     test of FedAvg's runs, the reference after TUNED_FIRST, and has rows where that was due.
 
-    tests: as of :func:`fedper.judge.histories.read_tests`.
+    tests: as of :func:`fedper.results.histories.read_tests`.
     """
     missing = tests[tests["fault"] == "missing"].drop_duplicates(RUN_COLUMNS)
     reference = tests[tests["reference"]]

@@ -8,7 +8,7 @@ from itertools import product
 from fedper.names import DATASETS
 from fedper.plan.experiments import runs_of_figures
 from fedper.plan.runs import samples_of
-from fedper.plan.universes import change, universes
+from fedper.plan.universes import universes, with_changes
 from fedper.run import Run
 
 
@@ -47,7 +47,7 @@ class Prepared:
 
 
 @dataclass(frozen=True)
-class Draw:
+class PlannedPartition:
     """A partition: who holds which samples of a data set; samples as of a Run."""
 
     data: Prepared
@@ -75,38 +75,38 @@ def prepared(config: dict, dataset: str, seed: int) -> Prepared:
     return Prepared(dataset, settings, data["sources"], seed if by_worker else None)
 
 
-def draw(config: dict, dataset: str, k: int | None, seed: int) -> Draw:
+def planned_partition(config: dict, dataset: str, k: int | None, seed: int) -> PlannedPartition:
     """Say which partition a data set, k (None: by worker) and a seed need."""
     data = config["datasets"][dataset]
     made_of = prepared(config, dataset, seed)
-    return Draw(made_of, data["n_clients"], k, samples_of(data), seed)
+    return PlannedPartition(made_of, data["n_clients"], k, samples_of(data), seed)
 
 
-def draws_of_runs(config: dict) -> dict[str, Draw]:
+def partitions_of_runs(config: dict) -> dict[str, PlannedPartition]:
     """Say which partition each run reads, by the run's name, those of universes too."""
     asked = [(config, list(runs_of_figures(config).values()))]
-    asked += [(change(config, one.changes), one.runs) for one in universes(config)]
+    asked += [(with_changes(config, one.changes), one.runs) for one in universes(config)]
     return {run.name: _of_run(changed, run) for changed, runs in asked for run in runs}
 
 
-def all_draws(config: dict) -> dict[str, Draw]:
+def all_partitions(config: dict) -> dict[str, PlannedPartition]:
     """List every partition by name: each k with the scale's seeds, and those of the runs."""
-    drawn = [
-        draw(config, dataset, k, seed)
+    planned = [
+        planned_partition(config, dataset, k, seed)
         for dataset, data in config["datasets"].items()
         for k, seed in product(_ks(data), config["seeds"])
     ]
-    return {one.name: one for one in (*drawn, *draws_of_runs(config).values())}
+    return {one.name: one for one in (*planned, *partitions_of_runs(config).values())}
 
 
-def draws_to_show(config: dict, dataset: str) -> list[Draw]:
+def partitions_to_show(config: dict, dataset: str) -> list[PlannedPartition]:
     """List the partitions of the reference's first seed: one for each k, or one by worker."""
     seed = config["seeds"][0]
-    return [draw(config, dataset, k, seed) for k in _ks(config["datasets"][dataset])]
+    return [planned_partition(config, dataset, k, seed) for k in _ks(config["datasets"][dataset])]
 
 
-def _of_run(config: dict, run: Run) -> Draw:
-    return draw(config, run.dataset, run.classes_per_client, run.seed)
+def _of_run(config: dict, run: Run) -> PlannedPartition:
+    return planned_partition(config, run.dataset, run.classes_per_client, run.seed)
 
 
 def _ks(data: dict) -> list[int | None]:

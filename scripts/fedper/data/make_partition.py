@@ -26,7 +26,7 @@ from fedper.errors import InputError
 from fedper.randomness import seed_for
 
 
-def draw_partition(
+def make_partition(
     dataset: Dataset, settings: dict, n_clients: int, classes_per_client: int | None, seed: int
 ) -> Partition:
     """Draw who holds what; the same arguments give the same partition.

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from fedper.data.draw import draw_partition
+from fedper.data.make_partition import make_partition
 from fedper.data.stored import load_dataset, write_partition
 from fedper.exits import one_line_errors
 
@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments = parser.parse_args()
 
-    partition = draw_partition(
+    partition = make_partition(
         load_dataset(arguments.data),
         arguments.settings,
         arguments.n_clients,

@@ -47,7 +47,7 @@ def maker_of(stand_in: dict) -> tuple[str, str, str]:
     return ("fetch", kind, "write") if writes else ("data", kind, "make")
 
 
-def modules_named(dataset: str, stand_in: dict | None) -> list[Path]:
+def modules_of_dataset(dataset: str, stand_in: dict | None) -> list[Path]:
     """List the files of all modules that a data set or its stand-in can need, below ``scripts``.
 
     Raises InputError as :func:`find_module`.

@@ -1,6 +1,4 @@
-"""Figures that the paper has not: every client's accuracy, and what accuracy costs in bytes."""
-
-from collections.abc import Callable
+"""A figure that the paper has not: the accuracy of every client."""
 
 import matplotlib as mpl
 import pandas as pd
@@ -8,8 +6,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fedper.draw.curves import panels_of, top_of
-from fedper.draw.style import FLOOR, STYLE, TEXT_WIDTH, draw_floor, has_floor, write_note
+from fedper.draw.panels import draw_grid
+from fedper.draw.style import FLOOR, STYLE, draw_floor, has_floor, write_note
 
 METHODS = {"FedAvg": ("--", "s"), "FedPer": ("-", "o")}
 """The methods that both figures compare, with line style and marker."""
@@ -18,7 +16,7 @@ METHODS = {"FedAvg": ("--", "s"), "FedPer": ("-", "o")}
 def draw_clients(last: pd.DataFrame, note: str) -> Figure:
     """Draw the accuracy of every client in the last round, a dot each, by number, and their mean.
 
-    last: one row for each run and client, as of :func:`fedper.judge.summary.last_round`. The
+    last: one row for each run and client, as of :func:`fedper.results.summary.last_round`. The
     worst client of each method is named with its test samples.
     """
 
@@ -55,47 +53,4 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
         floor = f" Grey line: {FLOOR[7:]}" if has_floor(last) else ""
         words = f"Dots: {dots}, last round; line: their mean; n: test samples.{floor} {note}."
         write_note(figure, words)
-    return figure
-
-
-def draw_communication(rounds: pd.DataFrame, note: str) -> Figure:
-    """Draw accuracy against bytes sent.
-
-    rounds: as of :func:`fedper.judge.summary.accuracy_and_traffic`.
-    """
-
-    def draw(ax: Axes, rows: pd.DataFrame) -> None:
-        colours = sns.color_palette("colorblind")
-        for (method, (style, marker)), colour in zip(METHODS.items(), colours, strict=False):
-            own = rows[rows["method"] == method].dropna(subset="accuracy")
-            points = own.groupby("round")[["megabytes", "accuracy"]].mean()
-            ax.plot(
-                points["megabytes"], points["accuracy"], label=method, linestyle=style,
-                marker=marker, color=colour, markersize=3, markevery=max(1, len(points) // 10),
-            )  # fmt: skip
-        ax.set(xlabel="sent and received, MB", ylabel="test accuracy")
-        draw_floor(ax, rows)
-        ax.set(xlim=(0, None), ylim=(0, top_of(rows)))
-        ax.legend(loc="best")
-
-    with mpl.rc_context(STYLE):
-        figure = draw_grid(rounds, draw)
-        floor = f" {FLOOR}" if has_floor(rounds) else ""
-        words = f"Mean over clients and seeds; all clients' traffic together.{floor} {note}."
-        write_note(figure, words)
-    return figure
-
-
-def draw_grid(frame: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None]) -> Figure:
-    """Draw a panel for each data set and model, two beside each other."""
-    panels = panels_of(frame)
-    n_columns = min(2, len(panels))
-    n_rows = -(-len(panels) // n_columns)
-    figure = Figure(figsize=(TEXT_WIDTH * n_columns / 2, 2.1 * n_rows + 0.3), layout="constrained")
-    axes = figure.subplots(n_rows, n_columns, squeeze=False).reshape(-1)
-    for ax in axes[len(panels) :]:
-        ax.set_visible(False)
-    for ax, (title, here) in zip(axes, panels, strict=False):
-        draw(ax, frame[here])
-        ax.set_title(title)
     return figure

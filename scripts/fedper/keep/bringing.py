@@ -1,4 +1,4 @@
-"""Runs that come from another machine, and those that nobody asks for any more."""
+"""Runs that come from another machine: checked, then copied to their place."""
 
 import shutil
 import tarfile
@@ -9,11 +9,10 @@ from pathlib import Path
 
 from fedper.errors import InputError
 from fedper.files import FILES_OF_A_RUN
-from fedper.judge.histories import read_clients
-from fedper.plan.draws import all_draws
 from fedper.plan.experiments import all_runs
 from fedper.plan.run_file import read_run
 from fedper.provenance import code_digest, code_of
+from fedper.results.histories import read_clients
 
 
 def bring(config: dict, source: Path) -> Iterator[str | InputError]:
@@ -97,21 +96,3 @@ def copy_run(folder: Path, target: Path) -> bool:
             shutil.copy(folder / file, copy / file)
         copy.rename(target)
     return True
-
-
-def prune(config: dict, remove: bool) -> list[Path]:
-    """List what :func:`not_asked_for` finds, and remove it if told to."""
-    found = not_asked_for(config)
-    if remove:
-        for path in found:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return found
-
-
-def not_asked_for(config: dict) -> list[Path]:
-    """List folders of runs and of checkpoints, and partitions, that ``config`` does not name."""
-    results, checkpoints = (Path(top) / config["scale"] for top in ("results", "checkpoints"))
-    found = [*results.glob("runs/*"), *results.glob("partitions/*.json"), *checkpoints.glob("*")]
-    drawn = {f"{name}.json" for name in all_draws(config)}
-    asked_for = drawn | set(all_runs(config))
-    return sorted(path for path in found if path.name not in asked_for)
