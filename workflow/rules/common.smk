@@ -21,7 +21,12 @@ os.environ.update(PATH=f"{python}{os.pathsep}{os.environ['PATH']}", PYTHONUTF8="
 # The scripts use the package beside them, and so does the workflow, installed or not.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 from fedper.plan.config import read_config
-from fedper.plan.inputs import all_partitions, partitions_of_runs, partitions_to_show, prepared
+from fedper.plan.inputs import (
+    all_partitions,
+    partitions_of_runs,
+    partitions_to_show,
+    prepared,
+)
 from fedper.plan.experiments import (
     all_runs,
     describe_all,

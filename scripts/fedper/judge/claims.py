@@ -1,4 +1,4 @@
-"""The paper's claims, as comparisons between runs; they are judged by :mod:`fedper.judge.rules`."""
+"""The paper's claims, as comparisons between runs; :mod:`fedper.judge.rules` says how to judge."""
 
 from dataclasses import dataclass
 from math import inf
@@ -8,12 +8,19 @@ from fedper.names import dataset_title
 from fedper.run import Run
 
 LOW_AND_HIGH_K = {"cifar10": (4, 10), "cifar100": (40, 100), "flickr_aes": (None, None)}
-"""Classes per client where clients differ most, and where they do not."""
+"""k where clients differ most, and where they differ least."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """The runs on one side of a comparison: a method on a data set; k is "low" or "high"."""
+    """The runs on one side of a comparison.
+
+    Attributes:
+        dataset: their data set.
+        method: their method.
+        k: "low" or "high", see LOW_AND_HIGH_K.
+        k_p: number of personalization layers; None: any.
+    """
 
     dataset: str
     method: str
@@ -44,10 +51,13 @@ class Arm:
 class Comparison:
     """An effect, and what the claim says of it.
 
-    terms: (weight, arm), …; a seed's effect is the weighted sum of the arms' values.  says: "more",
-    it is above the margin; "gone", below it; "nothing", within it on both sides.  measure:
-    "accuracy", mean over clients; or the standard deviation over clients of their accuracies,
-    "spread", or of their log odds, "log odds".  is_judged: False for one that is only shown.
+    Attributes:
+        text: names the effect.
+        terms: weights and arms. A seed's effect is the weighted sum of the arms' values.
+        says: "more": the effect is above the margin; "gone": below it; "nothing": within it.
+        measure: of a run: "accuracy" (mean over clients), "spread" (standard deviation over
+            clients), or "log odds" (standard deviation over clients of log odds).
+        is_judged: False for an effect that is only shown.
     """
 
     text: str
@@ -76,7 +86,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Part:
-    """What a claim says of one data set and each model: comparisons that must all hold."""
+    """What a claim says of one data set and each model: all comparisons must hold."""
 
     dataset: str
     comparisons: tuple[Comparison, ...]
@@ -198,7 +208,7 @@ CLAIMS = (
 )
 
 TRAFFIC = Claim("C10", "Communication saved is modest", tuple(Part(d, ()) for d in ALL))
-"""The claim that is counted and not tested, see rule 10."""
+"""The claim that needs counting and no test, see rule 10."""
 
 IN_ALL_READINGS = {
     "C1": _beats_fedavg("cifar10"),

@@ -1,4 +1,4 @@
-"""The tests of one comparison, by the rules in :mod:`fedper.judge.rules`."""
+"""The statistics of one comparison, by the rules in :mod:`fedper.judge.rules`."""
 
 from math import inf
 
@@ -17,7 +17,7 @@ MAX_NAMED = 2
 """How many missing runs a reason names."""
 
 MEASURES = ["accuracy", "spread", "log odds"]
-"""What is compared of a run, see :class:`fedper.judge.claims.Comparison`."""
+"""What can be compared of a run, see :class:`fedper.judge.claims.Comparison`."""
 
 P_VALUES = ("p", "p_against", "p_none")
 """Of the three tests of a comparison: the effect is where the claim says, on the other side, or too
@@ -25,10 +25,13 @@ small to matter (rule 4)."""
 
 
 def run_values(clients: pd.DataFrame, keys: list[str] = RUN_COLUMNS) -> pd.DataFrame:
-    """Sum up each run: ``keys``, MEASURES, and whether it counts as guessing (rule 7).
+    """Sum up each run: ``keys``, MEASURES, and "guesses", whether it counts as guessing (rule 7).
 
-    clients: rows of each run and client, as of :func:`fedper.results.summary.last_round`.  A
-    measure is NaN where the run is missing, or a client that counts as guessing has no floor.
+    A measure is NaN where the run is missing, or a client that counts as guessing has no floor.
+
+    Args:
+        clients: as of :func:`fedper.results.summary.last_round`.
+        keys: columns that tell runs apart.
     """
     guesses = clients["fault"].isin(["diverged", "untested"])
     accuracy = clients["accuracy"].where(~guesses, clients["floor"])
@@ -48,17 +51,24 @@ def run_values(clients: pd.DataFrame, keys: list[str] = RUN_COLUMNS) -> pd.DataF
 
 
 def real_data(values: pd.DataFrame) -> pd.DataFrame:
-    """Name the data set that is meant, and beside it, in ``stand_in``, what stands in for it."""
+    """Put the real data set's name into ``dataset``, and a stand-in's into ``stand_in``."""
     real = values["dataset"].map(real_name)
     return values.assign(stand_in=values["dataset"].where(values["dataset"] != real), dataset=real)
 
 
 def compare(values: pd.DataFrame, comparison: Comparison) -> dict:
-    """Test one comparison on the runs of one model; ``fault`` says why where it cannot be.
+    """Test one comparison on the runs of one model.
 
-    values: as of :func:`real_data`.  Returns, beside P_VALUES, mean and interval: planned, the
-    number of seeds for which all arms have runs, there or missing, and guesses, that of runs that
-    count as guessing.
+    Args:
+        values: as of :func:`real_data`.
+        comparison: to test.
+
+    Returns:
+        text, says, claimed, measure, is_judged: of the comparison; stand_ins: names of data that
+        were used in place of the real ones; planned: number of seeds for which every arm has a run,
+        there or missing; seeds: of them, those in the numbers; guesses: number of runs that count
+        as guessing; mean, low, high: of the effect, with its interval; P_VALUES; fault: why there
+        are no numbers or no p, or "".
     """
     found = [_runs_of(values, arm) for _, arm in comparison.terms]
     result = {
@@ -91,7 +101,7 @@ def compare(values: pd.DataFrame, comparison: Comparison) -> dict:
 
 
 def interval(effects: NDArray[np.float64]) -> tuple[float, float]:
-    """Give Student's t interval of the mean; float [n_seeds]; NaN below SEEDS_OF_INTERVAL."""
+    """Return Student's t interval of the mean of float [n_seeds]; NaN below SEEDS_OF_INTERVAL."""
     n = len(effects)
     if n < SEEDS_OF_INTERVAL:
         return np.nan, np.nan

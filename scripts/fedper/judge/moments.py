@@ -1,7 +1,7 @@
 """What each method scores before aggregation, after it, and after fine-tuning.
 
-Before aggregation a client's model is fresh from its own training, whatever the method. So the
-three moments tell apart what a method learns and what averaging takes away.
+Before aggregation each client has the model that it has just trained. After aggregation it has the
+averaged base. The difference is what averaging does to the client.
 """
 
 import pandas as pd
@@ -14,11 +14,11 @@ from fedper.results.summary import TUNED_FIRST, last_round, of_all_clients
 MOMENTS = ("before aggregation", "after aggregation", "after fine-tuning")
 
 K_P = 2
-"""Of FedPer and its relatives."""
+"""Number of personalization layers of FedPer and its relatives."""
 
 
 def where_clients_differ_most(tests: pd.DataFrame) -> pd.DataFrame:
-    """Keep of each data set the smallest k, and of FedPer and its relatives those with K_P."""
+    """Keep the smallest k of each data set, and K_P layers of FedPer and its relatives."""
     k, k_p = tests["classes_per_client"], tests["personalization_layers"]
     differ_most = k.isna() | (k == k.groupby(tests["dataset"]).transform("min"))
     is_other_depth = tests["method"].str.startswith("FedPer") & (k_p != K_P)
@@ -26,11 +26,18 @@ def where_clients_differ_most(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def at_moments(tests: pd.DataFrame) -> pd.DataFrame:
-    """Average each run's last round over clients: RUN_COLUMNS, moment, accuracy and floor.
+    """Average each run's last round over clients, at each of the MOMENTS.
 
-    tests: as of :func:`fedper.results.histories.read_tests`; BatchNorm is that of each run's
-    reference.  Fine-tuned is a model whose method does so when the new base arrives; of any other,
-    all its layers are trained for an epoch, for the test alone.  A missing run has one row.
+    The tests are those with the BatchNorm statistics of the run's reference. "FedPer fine-tuned"
+    tunes in training, when the new base arrives. Of any other method, all layers are trained for an
+    epoch, for the test alone.
+
+    Args:
+        tests: as of :func:`fedper.results.histories.read_tests`.
+
+    Returns:
+        a row for each run and moment: RUN_COLUMNS, moment, accuracy, floor. A missing run has one
+        row.
     """
     last = last_round(tests)
     is_missing = last["fault"] == "missing"
@@ -50,7 +57,7 @@ def at_moments(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def _moment(method: str, test: str, reference: str) -> str | None:
-    """Tell at which moment a test of a method looks; None for any other."""
+    """Tell which of the MOMENTS a test of a method is about; None: none of them."""
     _, batchnorm = reference.split(" ", maxsplit=1)
     if method == "FedPer fine-tuned":
         return {
@@ -66,10 +73,16 @@ def _moment(method: str, test: str, reference: str) -> str | None:
 def differences_to_fedper(runs: pd.DataFrame) -> pd.DataFrame:
     """Compare each method with FedPer at the same moment, seed by seed.
 
-    runs: as of :func:`at_moments`, FedPer with one K_P.  Returns a row for each setting and moment:
-    accuracy_mean, accuracy_sd and n_seeds of the runs that have an accuracy; difference, FedPer's
-    accuracy minus the method's, mean over the seeds of both (NaN for FedPer itself); low and high,
-    its 95 % interval of Student's t, uncorrected.
+    Args:
+        runs: as of :func:`at_moments`; all runs of FedPer have the same K_P.
+
+    Returns:
+        a row for each setting and moment:
+
+        - accuracy_mean, accuracy_sd, n_seeds: of the runs that have an accuracy.
+        - difference: FedPer's accuracy minus the method's, mean over the seeds that both have; NaN
+          for FedPer itself.
+        - low, high: its 95 % interval by Student's t, uncorrected.
     """
     keys = ["dataset", "model", "classes_per_client", "settings", "moment"]
     rows = []

@@ -1,7 +1,7 @@
 """The same effects in every reading of the protocol that was run.
 
-None is left out because of how it came out: there is a row for each reading and effect, without a
-value where there is none, and then it says why.
+No reading is left out because of its result. There is a row for each reading and effect; where it
+has no value, it says why.
 """
 
 from pathlib import Path
@@ -20,18 +20,29 @@ CHOICE = "choice: "
 """How the columns of choices begin."""
 
 SAME = "same runs"
-"""The fault of a universe that changes none of an effect's runs, so it is no further reading."""
+"""The fault of an effect whose runs a universe does not change."""
 
 
 def measure_readings(config: dict, folder: Path) -> pd.DataFrame:
-    """Measure the effects in all readings: a row for each of both, the reference's first.
+    """Measure the effects in all readings.
 
-    folder: of runs.  mean, low, high: over the effects of seeds, with the 95 % interval of
-    Student's t, uncorrected, as of :func:`fedper.judge.comparisons.interval`.
-    n_seeds: of n_planned, those that all runs are there of; n_missing: runs that are not;
-    n_guesses: runs that diverged and count as guessing.  fault: "", "missing" (in all seeds), or
-    SAME.  choice: …: what readings choose differently.  universes_…: as of :func:`count_universes`.
-    Raises InputError as :func:`fedper.results.histories.read_tests` does.
+    Args:
+        config: the configuration.
+        folder: of all runs.
+
+    Returns:
+        a row for each reading and effect, the reference's first:
+
+        - mean, low, high: over the effects of seeds, with the 95 % interval by Student's t,
+          uncorrected.
+        - n_planned, n_seeds: seeds that were planned, and that have all their runs.
+        - n_missing, n_guesses: runs that are not there; that diverged and count as guessing.
+        - fault: "", "missing" (no seed has all its runs), or SAME.
+        - choice: …: what readings choose differently.
+        - universes_…: as of :func:`count_universes`.
+
+    Raises:
+        InputError: as :func:`fedper.results.histories.read_tests` does.
     """
     effects, readings = effects_of(config), readings_of(config)
     shown = differing([reading.choices for reading in readings])
@@ -64,7 +75,7 @@ def count_universes(readings: pd.DataFrame) -> dict[str, int]:
 
 
 def describe_readings(readings: pd.DataFrame) -> str:
-    """Say how many readings there are, and name those that lack a value or some of their seeds."""
+    """Say how many readings there are, and name those that lack a value or some seeds."""
     n, n_effects = count_universes(readings), readings["claim"].nunique()
     n_tests = readings.loc[readings["kind"] == "test", "reading"].nunique()
     others = f"; {n_tests} other tests" if n_tests else ""
@@ -93,7 +104,7 @@ def describe_readings(readings: pd.DataFrame) -> str:
 def _measure(
     effect: Effect, reading: Reading, folder: Path, measured: dict[str, pd.DataFrame]
 ) -> dict[str, object]:
-    """Measure one effect in one reading; measured: what was read of runs so far, by name."""
+    """Measure one effect in one reading; measured: the runs that were read so far, by name."""
     nothing = dict.fromkeys(("mean", "low", "high"), np.nan)
     if effect.claim not in reading.touched:
         counts = dict.fromkeys(("n_seeds", "n_planned", "n_missing", "n_guesses"), 0)
@@ -117,7 +128,7 @@ def _measure(
 
 
 def _value(run: Run, reading: Reading, folder: Path, measured: dict[str, pd.DataFrame]) -> dict:
-    """Give a run's values in a reading's test, as :func:`compare` takes them; NaN if missing."""
+    """Return a run's values in a reading's test, as :func:`compare` takes them; NaN if missing."""
     if run.name not in measured:
         measured[run.name] = _read(run, folder)
     tests = measured[run.name]
@@ -129,10 +140,7 @@ def _value(run: Run, reading: Reading, folder: Path, measured: dict[str, pd.Data
 
 
 def _read(run: Run, folder: Path) -> pd.DataFrame:
-    """Read a run's last round: what :func:`run_values` gives of each test.
-
-    No rows where the run is not there.
-    """
+    """Return :func:`run_values` of a run's last round for each test; no rows if it is missing."""
     if not all((folder / run.name / name).exists() for name in FILES_OF_A_RUN):
         return pd.DataFrame(columns=[*MEASURES, "guesses", "reference"])
     last = last_round(read_tests([folder / run.name]))

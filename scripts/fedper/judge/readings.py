@@ -27,17 +27,17 @@ LABELS = {
     "batch_size": "batch",
     "learning_rate": "learning rate",
 }
-"""Settings by their path in a Run, or their name in a Test: first those that readings often change,
-as figures call them. Any other is called by its path."""
+"""How figures name settings: by their path in a Run, or name in a Test. First those that readings
+often change. Any other setting is named by its path."""
 
 NO_CHOICE = ("seed", "tests", "other_tests_every")
-"""Settings that make no other reading: a reading's test stands for itself."""
+"""Settings of a Run that are no choice of a reading. (Its test is given beside the run.)"""
 
 NOT_SET = "not set"
-"""What stands for a choice that a reading has not, because of another one."""
+"""Value of a choice that a reading does not have, because another choice rules it out."""
 
 Choices = dict[str, str]
-"""What was chosen, by what it was chosen for, both in words."""
+"""Values of settings by their names, both in words."""
 
 DATASET = "cifar10"
 """Whose runs the multiverse is about."""
@@ -45,13 +45,13 @@ DATASET = "cifar10"
 
 @dataclass(frozen=True)
 class Effect:
-    """A comparison of a claim, as the multiverse looks at it."""
+    """A comparison of a claim that is made in every reading."""
 
     claim: str
     comparison: Comparison
 
     def runs(self, runs: Sequence[Run]) -> list[Run]:
-        """List the runs that it compares: those of all arms, of the seeds that each arm has."""
+        """List the runs of all arms, of the seeds that every arm has."""
         arms = [[run for run in runs if arm.has(run)] for _, arm in self.comparison.terms]
         seeds = set.intersection(*({run.seed for run in arm} for arm in arms))
         return list({run.name: run for arm in arms for run in arm if run.seed in seeds}.values())
@@ -61,9 +61,14 @@ class Effect:
 class Reading:
     """One way to read the protocol.
 
-    kind: "universe", one of the configuration, or "test", another test of the reference's runs,
-    which needs no training of its own.  test: None, each run's reference, or that other one.
-    touched: names of the claims whose runs, or whose tests, are not the reference's.
+    Attributes:
+        name: in the configuration, or of the test.
+        kind: "universe": one of the configuration; "test": another test of the reference's runs.
+        runs: that show it.
+        test: the other test; None: each run's reference.
+        choices: what it chooses.
+        is_reference: whether it is the reading that the others are compared with.
+        touched: claims whose runs or tests differ from the reference's.
     """
 
     name: str
@@ -115,9 +120,9 @@ def _universe(one: Universe, reference: Universe, effects: Sequence[Effect]) -> 
 
 
 def choices_of(runs: Sequence[Run], test: Test | None) -> Choices:
-    """List every choice of some runs, tested so (None: as each run's reference).
+    """List the choices of some runs and a test (None: each run's reference).
 
-    Where the runs themselves differ, as in their methods, all their values stand in one text.
+    Where the runs differ among each other, as in their methods, one text has all values.
     """
     found: dict[str, dict[str, None]] = {path: {} for path in LABELS}
     for run in runs:
@@ -127,7 +132,7 @@ def choices_of(runs: Sequence[Run], test: Test | None) -> Choices:
 
 
 def differing(choices: Sequence[Choices]) -> dict[str, list[str]]:
-    """List what was not chosen alike, and for each its values, in the order in which they occur."""
+    """List what was chosen differently, with its values in the order in which they occur."""
     names = dict.fromkeys(name for of_one in choices for name in of_one)
     values = {
         name: list(dict.fromkeys(of_one.get(name, NOT_SET) for of_one in choices)) for name in names
@@ -136,7 +141,7 @@ def differing(choices: Sequence[Choices]) -> dict[str, list[str]]:
 
 
 def _leaves(run: Run, test: Test) -> Iterator[tuple[str, str]]:
-    """Give each setting of a run and its test by its path, in words."""
+    """Yield each setting of a run and its test: path and value, in words."""
     settings = asdict(run) | asdict(test)
     waiting = [(path, settings[path]) for path in settings if path not in NO_CHOICE]
     while waiting:

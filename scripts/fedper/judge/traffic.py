@@ -1,4 +1,4 @@
-"""C10, communication saved: counted from the bytes that clients sent and received."""
+"""C10, communication saved: counted from the bytes that clients send and receive."""
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,14 @@ from fedper.names import model_order, real_name
 
 
 def judge_traffic(last: pd.DataFrame) -> dict:
-    """Say which share of a client's bytes stays home, by data set, model and K_P (rule 10).
+    """Judge which share of a client's bytes FedPer saves (rule 10).
 
-    last: as of :func:`fedper.results.summary.last_round`. Returns a claim as
-    :func:`fedper.judge.verdicts.judge` does; the effect of a comparison is the share, 0 … 1, and it
-    has neither interval nor p.
+    Args:
+        last: as of :func:`fedper.results.summary.last_round`.
+
+    Returns:
+        a claim as :func:`fedper.judge.verdicts.judge` does. The effect of a comparison is the share
+        that is saved, 0 … 1, without interval and p.
     """
     sent = last.assign(
         real=last["dataset"].map(real_name), bytes=last["bytes_up"] + last["bytes_down"]
@@ -31,7 +34,7 @@ def judge_traffic(last: pd.DataFrame) -> dict:
 
 
 def _part(part: Part, model: str, sent: pd.DataFrame) -> dict:
-    """Judge one data set and model by what stays home at K_P = 2."""
+    """Judge one data set and model by what K_P = 2 saves."""
     shares = _shares(sent)
     decisive = [one["mean"] for one in shares if one["k_p"] == 2]
     if not decisive:

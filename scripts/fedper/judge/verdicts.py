@@ -26,14 +26,20 @@ TESTED = {REPRODUCED: "p", AGAINST: "p_against", NO_EFFECT: "p_none"}
 
 
 def judge(last: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> list[dict]:
-    """Judge every claim on the last rounds of all runs: one row for each run and client.
+    """Judge every claim on the last round of all runs.
 
-    last: as of :func:`fedper.results.summary.last_round`; runs that were asked for and are missing
-    have a row too, so it says what was planned. Returns for each claim: claim (its name), text,
-    verdict, reason, stand_ins, and parts, one for each data set and model: dataset, title and model
-    (as people write them), verdict, reason, stand_ins, p_corrected (that of the verdict; of
-    "reproduced" where it is inconclusive; NaN where it is not judged), and comparisons as of
-    :func:`fedper.judge.comparisons.compare`.
+    :func:`_decide` gives a part its verdict, :func:`whole` the claim.
+
+    Args:
+        last: as of :func:`fedper.results.summary.last_round`. Missing runs have a row, so it says
+            what was planned.
+        claims: to judge.
+
+    Returns:
+        for each claim: claim (its name), text, verdict, reason, stand_ins and parts. A part is
+        about one data set and model: dataset, title, model, verdict, reason, stand_ins,
+        comparisons (as of :func:`fedper.judge.comparisons.compare`) and p_corrected: p of the
+        verdict, or of "reproduced" where it is inconclusive; NaN where it is not judged.
     """
     values = real_data(run_values(last))
     parts_of = [
@@ -44,9 +50,9 @@ def judge(last: pd.DataFrame, claims: tuple[Claim, ...] = CLAIMS) -> list[dict]:
 
 
 def _of_models(part: Part, claim: Claim, values: pd.DataFrame) -> list[dict]:
-    """Compare what a part asks for, for each model with runs of it; without a model, if none has.
+    """Compare what a part asks for, for each model that has runs; once without a model if none has.
 
-    The verdict is None where tests will decide it.
+    The verdict is None where :func:`_decide` will give it.
     """
     here = values[values["dataset"] == part.dataset]
     models = sorted(set(here["model"]) & set(claim.models), key=model_order)
@@ -101,7 +107,7 @@ def _p(part: dict, verdict: str) -> float:
 
 
 def _reason(part: dict) -> str:
-    """Say what a verdict rests on, and what a reader should know beside it."""
+    """Say what the verdict of a part rests on, and which losses and divergences are behind it."""
     judged = [one for one in part["comparisons"] if one["is_judged"]]
     words = []
     if part["verdict"] in (AGAINST, NO_EFFECT):

@@ -1,4 +1,4 @@
-"""What the scripts that read runs have in common: their command lines, and how they read them."""
+"""The command line of the scripts that read runs."""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -11,7 +11,7 @@ from fedper.results.histories import read_clients, read_tests
 
 
 def parser_of_runs(description: str) -> ArgumentParser:
-    """Make a parser of --runs, --missing, --note and --out; see :func:`read_runs`."""
+    """Make a parser of --runs, --missing, --note and --out, for :func:`read_runs`."""
     parser = ArgumentParser(description=description)
     parser.add_argument("--runs", type=Path, nargs="*", required=True, help="folders of runs")
     parser.add_argument(
@@ -25,11 +25,15 @@ def parser_of_runs(description: str) -> ArgumentParser:
 
 
 def read_runs(arguments: Namespace, every_test: bool = False) -> tuple[pd.DataFrame, str]:
-    """Read the runs that the command line names; return them and the note.
+    """Read the runs that the command line names.
 
-    Runs without an accuracy, or without one at some client, have rows that say why. The note names
-    them, and those that more than one machine computed. every_test: the rows of every test and not
-    only each run's reference.
+    Args:
+        arguments: of :func:`parser_of_runs`.
+        every_test: whether to keep the rows of every test, or of each run's reference only.
+
+    Returns:
+        the runs, and the note with the names of runs that have no accuracy, and of those that
+        more than one machine computed.
     """
     missing = json.loads(arguments.missing)
     clients = read_clients(arguments.runs, missing)

@@ -1,4 +1,4 @@
-"""Runs that have no accuracy, and why; how that is said in tables and captions."""
+"""Runs without an accuracy: which, why, and how captions and tables say it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,17 +9,21 @@ from fedper.names import dataset_title, model_title
 from fedper.results.histories import RUN_COLUMNS, describe_settings, read_about
 
 FAULTS = ("missing", "diverged", "untested")
-"""Why a run can have no accuracy; see :func:`fedper.results.histories.read_clients`."""
+"""Why a run has no accuracy, the gravest first; :mod:`fedper.results.histories` explains them."""
 
 MAX_NAMED = 3
 """How many faulty runs a caption names."""
 
 
 def faults(clients: pd.DataFrame) -> pd.DataFrame:
-    """List the runs with a row that has no accuracy: RUN_COLUMNS, fault, and its first round.
+    """List the runs that have no accuracy somewhere.
 
-    clients, here and below: as of :func:`fedper.results.histories.read_clients`. fault: one of
-    FAULTS, the gravest of a run; round is NaN where it is missing.
+    Args:
+        clients: as of :func:`fedper.results.histories.read_clients`.
+
+    Returns:
+        a row for each: RUN_COLUMNS; fault, the gravest of the run; round, the first with that
+        fault, NaN where the run is missing.
     """
     wrong = clients[clients["fault"] != ""]
     rank = wrong["fault"].map(FAULTS.index)
@@ -29,9 +33,9 @@ def faults(clients: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_faults(clients: pd.DataFrame) -> str:
-    """Name the runs without an accuracy in one line; empty if there are none.
+    """Name the runs without an accuracy in one line, or count them if they are many.
 
-    More than MAX_NAMED are counted instead.
+    Returns "" if there are none; clients: as for :func:`faults`.
     """
     wrong = faults(clients)
     if len(wrong) > MAX_NAMED:
@@ -42,9 +46,9 @@ def describe_faults(clients: pd.DataFrame) -> str:
 
 
 def describe_machines(folders: Sequence[Path]) -> str:
-    """Name the runs that more than one machine computed in one line; "" if there are none.
+    """Name in one line the runs that more than one machine computed; "" if there are none.
 
-    A machine rounds as no other does, so such a history cannot be repeated bit for bit on one.
+    Machines round differently, so one machine cannot repeat such a history bit for bit.
     """
     abouts = [read_about(folder) for folder in folders]
     moved = [about for about in abouts if len(about.get("machines", [])) > 1]
@@ -59,7 +63,7 @@ def describe_machines(folders: Sequence[Path]) -> str:
 
 
 def count_faults(row: pd.Series) -> list[str]:
-    """Say how many of a setting's runs have which fault; row: with n_seeds and n_<fault>."""
+    """Say how many runs of a setting have which fault; row: has n_seeds and n_<fault>."""
     return [
         f"{row[f'n_{fault}']} of {row['n_seeds']} {fault}" if row["n_seeds"] > 1 else fault
         for fault in FAULTS

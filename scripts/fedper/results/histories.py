@@ -1,4 +1,4 @@
-"""Reading what runs have written, which tables, figures, facts and verdicts stand on."""
+"""Reading what runs have written. Tables, figures, facts and verdicts rest on it."""
 
 import hashlib
 import io
@@ -24,34 +24,43 @@ RUN_COLUMNS = [
     "settings",
     "seed",
 ]
-"""What varies between the runs of one scale; a row for each of them is one run.
+"""What varies between the runs of one scale, so what tells them apart.
 
-classes_per_client is NaN where clients are workers.  settings: rounds, e, b and η in words, which
-one figure can have in place of its data set's.
+``classes_per_client`` is NaN where clients are workers. ``settings`` says rounds, e, b and η in
+words, because a figure can have its own.
 """
 
 VALUES = ["accuracy", "balanced_accuracy"]
-"""What a test measures, in 0 … 1, and what a row with a fault has not."""
+"""What a test measures, in 0 … 1; NaN in a row with a fault."""
 
 ONLY_TEST = "the only one"
-"""What stands in ``test`` of a history without that column, and of runs that are all missing."""
+"""Name of the test in older histories, which do not name it, and where all runs are missing."""
 
 
 def read_clients(
     folders: Sequence[Path], missing: Sequence[dict] = (), test: str | None = None
 ) -> pd.DataFrame:
-    """Read runs: one row for each run, round and client, with RUN_COLUMNS before its history.
+    """Read runs: one row for each run, round and client.
 
-    test: a name of :class:`fedper.method.Test`; None: each run's reference, the first of its
-    settings' tests.  missing: RUN_COLUMNS of runs that were asked for and are not there; each is
-    one row without a round.
+    Args:
+        folders: of the runs.
+        missing: RUN_COLUMNS of runs that were asked for and are not there. Each gets one row,
+            without a round.
+        test: name of the :class:`fedper.method.Test` to keep; None: each run's reference.
 
-    ``accuracy`` is correct / samples; ``floor`` that of guessing the client's commonest test label;
-    ``balanced_accuracy`` and floor are NaN where the history has none.  ``fault``: "", or why a row
-    has no accuracy: "missing"; "diverged", all clients of a run from the round on in which a
-    training loss is no finite number; "untested", a client whose test loss in that round is not
-    finite.
-    Raises InputError if a file is missing or broken, or two runs differ in nothing of RUN_COLUMNS.
+    Returns:
+        RUN_COLUMNS and the columns of history.csv, and these, which are NaN where the history does
+        not have them:
+
+        - accuracy: correct / samples.
+        - balanced_accuracy: as in the history.
+        - floor: accuracy of always guessing the client's commonest test label.
+        - fault: why the row has no accuracy. "" (it has one); "missing"; "diverged" (a training
+          loss of the run is not finite, in this round or before); "untested" (this client's test
+          loss in this round is not finite).
+
+    Raises:
+        InputError: a file is missing or broken, or two runs have the same RUN_COLUMNS.
     """
     frames = [
         frame[frame["reference"] if test is None else frame["test"] == test]
@@ -61,9 +70,10 @@ def read_clients(
 
 
 def read_tests(folders: Sequence[Path], missing: Sequence[dict] = ()) -> pd.DataFrame:
-    """Read runs as :func:`read_clients` does, but the rows of every test, named in ``test``.
+    """Read runs as :func:`read_clients` does, but keep the rows of every test.
 
-    ``reference`` tells a run's reference. A missing run has a row for every test of the others.
+    The column ``test`` names it, and ``reference`` is true for each run's reference. A missing run
+    has a row for each test that another run has.
     """
     frames = _read_runs(folders)
     tests = dict.fromkeys(name for frame in frames for name in frame["test"].unique())
@@ -72,9 +82,9 @@ def read_tests(folders: Sequence[Path], missing: Sequence[dict] = ()) -> pd.Data
 
 
 def read_about(folder: Path) -> dict:
-    """Read a run's ``run.json``; raise InputError if it cannot be read.
+    """Read a run's ``run.json``.
 
-    Or if its settings are not those that it is named after.
+    Raises InputError if it cannot be read, or if its name is that of other settings.
     """
     try:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
@@ -87,10 +97,10 @@ def read_about(folder: Path) -> dict:
 
 
 def read_csv(folder: Path, name: str, about: dict) -> pd.DataFrame:
-    """Read a run's history.csv or timing.csv; about: its run.json.
+    """Read a run's history.csv or timing.csv.
 
-    Raises ValueError, or OSError, if the file is not the one that run.json has the hash of; older
-    ones have none.
+    Raises ValueError if its hash is not the one in ``about``, the content of run.json (older ones
+    have no hash), and OSError if it cannot be read.
     """
     content = (folder / name).read_bytes()
     hashes = about.get("sha256", {})
@@ -107,8 +117,8 @@ def describe_run(run: Run) -> dict[str, object]:
 def describe_settings(settings: dict) -> dict[str, object]:
     """Give the values of RUN_COLUMNS for the settings in a ``run.json``.
 
-    Only the keys that they come from are asked for, so that histories stay readable when a run
-    gets a further setting or loses one. Raises KeyError or TypeError if one of these is missing.
+    Other settings may be there or not, so histories of other versions stay readable. Raises
+    KeyError or TypeError if a setting that is needed is missing.
     """
     method = settings["method"]
     epochs = " + ".join(str(phase["epochs"]) for phase in method["train"])
@@ -173,9 +183,9 @@ def _with_values(history: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def _not_recorded(history: pd.DataFrame, ended: float) -> pd.DataFrame:
-    """Make rows of the round that a run diverged in, for the tests that were not due in it.
+    """Make rows for the tests that were not due in the round in which a run diverged.
 
-    Without them a test's last row would be of an earlier round, as if that were the end.
+    Without them the last row of such a test would be that of an earlier round.
     """
     end = history[history["round"] == ended]
     others = [name for name in history["test"].unique() if name not in set(end["test"])]
@@ -191,6 +201,6 @@ def _rows_of(missing: Sequence[dict]) -> pd.DataFrame:
 
 
 def _join(frames: list[pd.DataFrame]) -> pd.DataFrame:
-    """Put runs under each other; empty frames would decide the types of columns."""
+    """Put runs under each other. Empty frames are left out, as they would decide column types."""
     filled = [frame for frame in frames if len(frame)]
     return pd.concat(filled or frames[-1:], ignore_index=True)

@@ -1,4 +1,4 @@
-"""The numbers that tables, figures, facts and verdicts share, from the histories of runs."""
+"""The numbers that tables, figures, facts and verdicts share."""
 
 import numpy as np
 import pandas as pd
@@ -9,23 +9,23 @@ from fedper.results.faults import FAULTS, count_faults, faults
 from fedper.results.histories import RUN_COLUMNS
 
 ROW = ["dataset", "model", "classes_per_client", "method", "personalization_layers", "settings"]
-"""What has a row of its own in a table: RUN_COLUMNS without the seed, in the order to read."""
+"""What has a row of its own in a table: RUN_COLUMNS without the seed, in reading order."""
 
 
 def of_all_clients(frame: pd.DataFrame, keys: list[str], column: str, how: str) -> pd.Series:
-    """Sum up a column over the clients of each group; NaN where one of them has no value.
-
-    The mean of the others would be another number under the same name.
-    """
+    """Sum up a column over the clients of each group; NaN if a client of the group has no value."""
     groups = frame.groupby(keys, sort=False, dropna=False)[column]
     return groups.agg(how).where(groups.count() == groups.size())
 
 
 def mean_over_clients(clients: pd.DataFrame) -> pd.DataFrame:
-    """Average accuracy and floor over clients, each once: one row for each run and round.
+    """Average accuracy and floor over clients, all with the same weight.
 
-    clients, here and below: as of :func:`fedper.results.histories.read_clients`; rows of several
-    tests, where there is such a column, are kept apart.
+    Args:
+        clients: as of :func:`fedper.results.histories.read_clients` or ``read_tests``.
+
+    Returns:
+        a row for each run, round and, if several were read, test.
     """
     tests = [column for column in ("test", "reference") if column in clients]
     keys = [*RUN_COLUMNS, *tests, "round"]
@@ -34,16 +34,17 @@ def mean_over_clients(clients: pd.DataFrame) -> pd.DataFrame:
 
 
 TUNED_FIRST = Phase("all", 1)
-"""What clients of fine-tuned FedAvg train before they are tested, and forget."""
+"""What clients train before a fine-tuned test, and forget after it."""
 
 
 def with_fine_tuned_fedavg(tests: pd.DataFrame) -> pd.DataFrame:
     """Keep the rows of each run's reference, and add FedAvg fine-tuned as a method of its own.
 
-    Its clients train all layers for an epoch before they are tested, and forget that. So it is a
-    test of FedAvg's runs, the reference after TUNED_FIRST, and has rows where that was due.
+    FedAvg fine-tuned is a test of FedAvg's runs: the reference after TUNED_FIRST. It has rows in
+    the rounds in which that test was due.
 
-    tests: as of :func:`fedper.results.histories.read_tests`.
+    Args:
+        tests: as of :func:`fedper.results.histories.read_tests`.
     """
     missing = tests[tests["fault"] == "missing"].drop_duplicates(RUN_COLUMNS)
     reference = tests[tests["reference"]]
@@ -62,10 +63,9 @@ def last_round(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def accuracy_and_traffic(clients: pd.DataFrame) -> pd.DataFrame:
-    """Sum up each round of each run: means as :func:`mean_over_clients`, and traffic so far.
+    """Add to :func:`mean_over_clients` what was sent up to each round.
 
-    megabytes: tensors sent and received by all clients together since the first round, in 10^6
-    bytes.
+    That is ``megabytes``: tensors sent and received by all clients together, in 10^6 bytes.
     """
     rounds = mean_over_clients(clients)
     sent = clients.assign(bytes=clients["bytes_up"] + clients["bytes_down"]).groupby(
@@ -77,13 +77,21 @@ def accuracy_and_traffic(clients: pd.DataFrame) -> pd.DataFrame:
 
 
 def final_accuracy(clients: pd.DataFrame) -> pd.DataFrame:
-    """Sum up the last round of every setting, one row each.
+    """Sum up the last round of every setting.
 
-    accuracy_mean, accuracy_sd: of the client mean, over seeds (sd: NaN for one seed).
-    balanced_mean, floor: the same of balanced accuracy, and of guessing each client's commonest
-    label.  client_sd: spread over clients, mean over seeds.  client_min: the worst client of any
-    seed.  All in 0 … 1, over the n_seeds - n_missing - n_diverged - n_untested runs in whose last
-    round every client has an accuracy.
+    Args:
+        clients: as of :func:`fedper.results.histories.read_clients`.
+
+    Returns:
+        a row for each ROW. Numbers are in 0 … 1, over the runs in whose last round every client has
+        an accuracy:
+
+        - accuracy_mean, accuracy_sd: over seeds, of the mean over clients; sd is NaN for one seed.
+        - balanced_mean: the same mean of balanced accuracy.
+        - floor: the same mean of guessing each client's commonest label.
+        - client_sd: standard deviation over clients, mean over seeds.
+        - client_min: the worst client of any seed.
+        - n_seeds, n_missing, n_diverged, n_untested: numbers of runs.
     """
     last = last_round(clients)
     of_run = {
