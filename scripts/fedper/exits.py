@@ -1,4 +1,4 @@
-"""How the scripts end: in one line, with an exit status that says whether to call them again."""
+"""How the scripts end: with one line, and an exit status that says whether to call them again."""
 
 import os
 import sys
@@ -14,8 +14,9 @@ TRY_AGAIN = 75
 def say(line: str) -> None:
     """Print a line at once, or nothing if whoever read the output is gone.
 
-    A scheduler's SIGTERM also ends the ``tee`` that writes the log. Python would then end with a
-    status of its own, so its output is sent nowhere (as its documentation of SIGPIPE advises).
+    A scheduler's SIGTERM also ends the ``tee`` that writes the log. Output then goes to /dev/null,
+    as Python's documentation of SIGPIPE advises; otherwise Python would end with another exit
+    status.
     """
     try:
         print(line, flush=True)
@@ -30,8 +31,8 @@ class TryAgainError(Exception):
 def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a script's ``main`` so that an InputError is one line on stderr and exit status 1.
 
-    So is what the operating system refuses: a full disk, a folder that may not be written to. A
-    TryAgainError is one line on stdout and exit status TRY_AGAIN.
+    An error of the operating system (a full disk, a folder that may not be written to) is reported
+    the same way. A TryAgainError is one line on stdout and exit status TRY_AGAIN.
     """
 
     @wraps(main)

@@ -18,9 +18,10 @@ FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path that takes the place of ``path`` if the block succeeds.
 
-    It lies in a folder of its own beside ``path``, because writers like safetensors' have temporary
-    files too. If the block fails, the folder is removed and what was at ``path`` stays. What is
-    there afterwards is on the disk, so not even a power cut leaves half of it.
+    The temporary path is in a folder of its own beside ``path``, because writers like safetensors'
+    make temporary files too. If the block fails, the folder is removed, and the file that was at
+    ``path`` stays. The new file is synced to the disk, so a power cut leaves the old or the new
+    one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=PREFIX, suffix=path.suffix))
@@ -36,7 +37,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:
-    """Remove what writers that were killed left; only where nobody else writes."""
+    """Remove temporary files of writers that were killed; only where nobody else is writing."""
     for leftover in folder.glob(PREFIX + pattern):
         shutil.rmtree(leftover)
 

@@ -1,4 +1,4 @@
-"""SHA-256 of content: what a file says of itself, so that a reader notices a byte that changed."""
+"""SHA-256 of content. Files carry their own, so that a reader notices a byte that changed."""
 
 import hashlib
 import json

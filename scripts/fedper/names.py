@@ -1,4 +1,4 @@
-"""The data sets and models that there are: one record for each, and how people read their names.
+"""The data sets and models: one record for each, and their names for people.
 
 A further data set is a record here and a reader in :mod:`fedper.data`; a further model is a record
 here and a module of its name in :mod:`fedper.algorithm`, with a function of its name.
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 class Layout:
     """One way in which a data set's files can lie in a folder, and what reads them.
 
-    files: names or patterns, of each of which there is at least one.  reader: the module of
-    fedper.data whose ``read`` reads them.
+    Attributes:
+        files: names or patterns; each matches at least one file.
+        reader: the module of fedper.data whose ``read`` reads them.
     """
 
     files: tuple[str, ...]
@@ -24,10 +25,13 @@ class Layout:
 class DatasetRecord:
     """What is the same of a data set in every configuration.
 
-    title: as figures and tables write it.  n_classes: of its labels, from 0.  clients: "classes",
-    where a partition deals its classes out, or "workers", where it says itself who holds what.
-    layouts: of its files, the first that is there is read.  stand_ins: what may be made in its
-    place, by kind, and which module of fedper.data or fedper.fetch makes it.
+    Attributes:
+        title: as figures and tables write it.
+        n_classes: labels are 0 … n_classes - 1.
+        clients: "classes": a partition deals its classes out; "workers": it says who holds what.
+        layouts: of its files; the first that is there is read.
+        stand_ins: kinds of data that may be made in its place. Each is a module of fedper.data or
+            fedper.fetch.
     """
 
     title: str
@@ -76,7 +80,9 @@ DATASETS = {
 class ModelRecord:
     """What is known of a model without loading PyTorch.
 
-    title: as figures and tables write it.  n_layers: what K_P can count: stem, blocks, classifier.
+    Attributes:
+        title: as figures and tables write it.
+        n_layers: layers that K_P can count: stem, blocks, classifier.
     """
 
     title: str
@@ -91,12 +97,12 @@ MODELS = {
 
 
 def data_name(dataset: str, stand_in: dict | None) -> str:
-    """Name the data that a run really used, so that no stand-in passes for the data set."""
+    """Name the data that a run used, so that no stand-in passes for the real data set."""
     return dataset if stand_in is None else f"{stand_in['source']} (stand-in for {dataset})"
 
 
 def real_name(name: str) -> str:
-    """Tell which data set a name of :func:`data_name` means, or stands in for."""
+    """Return the data set that a name of :func:`data_name` means or stands in for."""
     match = re.search(r"\(stand-in for (\w+)\)", name)
     return match[1] if match else name
 

@@ -1,4 +1,4 @@
-"""Which code a result was computed by: derived from what a script imports, never listed by hand."""
+"""Hashes of the code that computed a result. The files are found by following imports."""
 
 import ast
 import hashlib
@@ -43,8 +43,7 @@ def _imported(source: str) -> list[str]:
 def digest_of(*files: Path) -> str:
     """Hash some files and all that they import (SHA-256).
 
-    Comments, docstrings, empty lines and imports do not count, nor in which module a piece of code
-    stands, nor any time stamp.
+    Comments, docstrings, empty lines, imports, names of files and time stamps do not count.
     """
     every = {*files, *modules_of(*files)}
     digest = hashlib.sha256()
@@ -57,10 +56,10 @@ def digest_of(*files: Path) -> str:
 def code_digest(model: str, scripts: Path = SCRIPTS) -> str:
     """Hash the code that decides what training ``model`` gives (SHA-256).
 
-    That is the folder ``fedper/train``, the module of that model, and all that they import; what
-    counts of a file is said at :func:`digest_of`. What is around them (``train.py``, checkpoints,
-    limits, records) changes no number. Called before training, and remembered, so that it tells
-    what this process runs whatever changes on disk.
+    That is the folder ``fedper/train``, the module of that model, and all that they import, as
+    :func:`digest_of` hashes it. Checkpoints, limits and records change no number, and do not count.
+    The first call decides, before training; later changes on disk do not matter to this process.
+
     Raises InputError if there is no such model.
     """
     module = scripts / f"fedper/algorithm/{model}.py"

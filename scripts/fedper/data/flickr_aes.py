@@ -26,12 +26,13 @@ from fedper.randomness import seed_for
 class Criteria:
     """Which workers can be clients, and how many are drawn (sources: config/README.md).
 
-    n_clients               workers drawn
-    min_ratings             images that a worker rated, at least
-    max_ratings             and at most
-    min_ratings_per_score   of each score, at least
-    test_fraction           share of a worker's images that tests
-    n_scores                scores are 1 … n_scores
+    Attributes:
+        n_clients: workers to draw.
+        min_ratings: fewest images that a worker rated.
+        max_ratings: most images that a worker rated.
+        min_ratings_per_score: fewest ratings of each score.
+        test_fraction: share of a worker's images for testing.
+        n_scores: scores are 1 … n_scores.
     """
 
     n_clients: int

@@ -1,4 +1,4 @@
-"""Drawing a partition, by the rule of the configuration.
+"""Which client holds which samples, by the rule of the configuration.
 
 slots and balanced (CIFAR): classes are dealt out, see :mod:`fedper.data.classes`. All clients hold
 equally many images, and are tested on classes that they train on: on some of their own images, or

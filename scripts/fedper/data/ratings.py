@@ -19,7 +19,7 @@ KNOWN = {
     "JPEGs": 40_984,
     "rows with a photograph": 193_208,
 }
-"""The whole data set, as two public notebooks that agree counted it; see data/README.md."""
+"""Counts of the whole data set in two public notebooks, which agree; see data/README.md."""
 
 AGAIN = "bring the file again, see data/README.md"
 
@@ -27,9 +27,10 @@ AGAIN = "bring the file again, see data/README.md"
 def read_ratings(path: Path, n_scores: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read who gave which image which score: columns worker, image, score (1 … n_scores).
 
-    Blanks around names, empty lines, Windows line ends and a byte-order mark are taken in stride.
-    A worker's second, equal rating of an image is dropped, and of two that differ both are; the
-    second table lists these (worker, image, reason). Raises InputError for anything else.
+    Blanks around names, empty lines, Windows line ends and a byte-order mark are accepted. If a
+    worker rated an image twice, equal ratings become one, and different ratings are both dropped.
+    The second table lists what was dropped (worker, image, reason). Raises InputError for anything
+    else.
     """
     if is_web_page(path):
         raise InputError(f"{path}: a web page, not the ratings; {AGAIN}")
@@ -47,11 +48,13 @@ def read_ratings(path: Path, n_scores: int) -> tuple[pd.DataFrame, pd.DataFrame]
 
 
 def compare_with_known(ratings: pd.DataFrame, photographs: Set[str]) -> str:
-    """Say in a line where files differ from the whole data set as others know it.
+    """Say in a line where the files differ from the published counts.
 
-    ratings: every row of the table, with columns worker, image, score. photographs: names of the
-    files in the archive. Other counts are no error: it has been seen with 40,000 photographs, and
-    with 40,988.
+    Other counts are no error: archives with 40,000 and with 40,988 photographs have been seen.
+
+    Args:
+        ratings: every row of the table, with columns worker, image, score.
+        photographs: names of the files in the archive.
     """
     found = {
         "rows": len(ratings),

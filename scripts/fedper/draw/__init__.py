@@ -1,7 +1,7 @@
-"""Figures: from the numbers of fedper.judge, and partitions, to pictures with a note below.
+"""Figures: from numbers and partitions to pictures with a note below.
 
-figures says what draws which figure of runs; style has what all of them share. They depend on
-nothing that a user has set: MPLBACKEND, as a notebook sets it, or a matplotlibrc.
+figures says what draws which figure of runs; style has what all of them share. What a user has set,
+as MPLBACKEND in a notebook or a matplotlibrc, changes nothing.
 """
 
 import os

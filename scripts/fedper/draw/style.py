@@ -48,8 +48,10 @@ FLOOR_GREY = "0.6"
 def draw_floor(ax: Axes, rows: pd.DataFrame, markers: dict[int, str] | None = None) -> None:
     """Draw the accuracy of guessing each client's commonest label, a thin grey line for each k.
 
-    rows: with classes_per_client and floor (nothing is drawn where that is NaN).  markers: by k
-    (0: clients are workers), at the right end of a line, where there are several.
+    Args:
+        ax: to draw on.
+        rows: with classes_per_client and floor; nothing is drawn where floor is NaN.
+        markers: by k (0: clients are workers), to tell lines apart where there are several.
     """
     k = rows["classes_per_client"].fillna(0).astype(int)
     floors = rows["floor"].groupby(k).mean().dropna().sort_values(ascending=False)

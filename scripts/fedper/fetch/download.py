@@ -1,7 +1,7 @@
 """Files over HTTP: resumed after a break, tried again after growing pauses, checked at the end.
 
-The transfer itself (ranges, partial files, Google Drive's confirmation pages, the progress bar) is
-gdown's; what is here decides which failures pass, how long to wait, and what counts as whole.
+gdown transfers (ranges, partial files, Google Drive's confirmation pages, the progress bar). This
+module decides which failures may pass, how long to wait, and whether a file is whole.
 """
 
 import shutil
@@ -23,7 +23,7 @@ from fedper.fetch.integrity import Remote, fault_of
 from fedper.files import atomic
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-"""HTTP statuses that may be gone in a moment."""
+"""HTTP statuses of failures that may pass."""
 
 
 LASTING = (
@@ -38,10 +38,13 @@ LASTING = (
 
 @dataclass(frozen=True)
 class Patience:
-    """How often to try, and how long to wait: pauses in seconds double from first to longest.
+    """How often to try a download, and how long to wait.
 
-    attempts counts failures in a row without a new byte; timeout_s is the silence after which a
-    connection is taken for dead.
+    Attributes:
+        attempts: failures in a row without a new byte, after which to give up.
+        first_pause_s: seconds before the second attempt; each pause is twice the one before.
+        longest_pause_s: upper limit of pauses.
+        timeout_s: seconds of silence after which a connection counts as dead.
     """
 
     attempts: int = 6

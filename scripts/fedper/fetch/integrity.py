@@ -11,8 +11,12 @@ from pathlib import Path
 class Remote:
     """A file on a server, and what is known of it.
 
-    size: in bytes.  checksum: "sha256:…" or "md5:…".  check: says what is wrong with a file that
-    came, or None, for files whose size and checksum nobody has published.
+    Attributes:
+        url: its address.
+        size: in bytes.
+        checksum: "sha256:…" or "md5:…".
+        check: where size and checksum are not published: returns what is wrong with a file, or
+            None.
     """
 
     url: str

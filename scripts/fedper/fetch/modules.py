@@ -1,6 +1,6 @@
-"""Modules that a data set's record names: readers, and what makes stand-ins.
+"""The modules that a data set's record names: readers, and makers of stand-ins.
 
-No import statement leads to them, so they are found by their names, and before anything runs.
+No import statement names them. They are looked up before anything runs.
 """
 
 import ast
@@ -37,10 +37,10 @@ def load_function(stage: str, name: str, function: str) -> Callable:
 
 
 def maker_of(stand_in: dict) -> tuple[str, str, str]:
-    """Tell what makes a stand-in, as :func:`load_function` takes it: the module of its kind.
+    """Return what makes a stand-in: stage, module and function, for :func:`load_function`.
 
-    It is in fedper.fetch and has ``write`` if it writes files, which are read as real ones are; or
-    in fedper.data, and has ``make``.
+    A stand-in with files is ``fedper.fetch.<kind>.write``; its files are read like real ones. One
+    without files is ``fedper.data.<kind>.make``.
     """
     kind = stand_in["source"]
     writes = (SCRIPTS / f"fedper/fetch/{kind}.py").is_file()
@@ -48,9 +48,9 @@ def maker_of(stand_in: dict) -> tuple[str, str, str]:
 
 
 def modules_of_dataset(dataset: str, stand_in: dict | None) -> list[Path]:
-    """List the files of all modules that a data set or its stand-in can need, below ``scripts``.
+    """List the modules that a data set or its stand-in needs, as paths below ``scripts``.
 
-    Raises InputError as :func:`find_module`.
+    Raises InputError as :func:`find_module` does.
     """
     makers = [] if stand_in is None else [maker_of(stand_in)]
     readers = [("data", layout.reader, "read") for layout in DATASETS[dataset].layouts]

@@ -1,4 +1,4 @@
-"""A data set's files as they are on this disk, and the receipt that says where they came from."""
+"""A data set's files on this disk, and the receipt that says where they came from."""
 
 import hashlib
 import json
@@ -14,10 +14,10 @@ from fedper.names import DATASETS, Layout
 
 
 def raw_files(dataset: str, folder: Path) -> list[Path]:
-    """List a data set's files in a folder, in the first of its layouts that is there, sorted.
+    """List a data set's files in a folder, sorted, in the first of its layouts that is there.
 
-    A link that leads nowhere is none of them. Raises InputError, which says what is missing, if
-    none is, or that the folder may not be read.
+    Links that lead nowhere are left out. Raises InputError if no layout is complete (it says what
+    is missing), or if the folder may not be read.
     """
     try:
         there = [path.name for path in folder.iterdir() if path.exists()] if folder.is_dir() else []
@@ -28,9 +28,9 @@ def raw_files(dataset: str, folder: Path) -> list[Path]:
 
 
 def layout_of(dataset: str, names: list[str], folder: Path) -> Layout:
-    """Find the first layout of a data set's record that names in a folder make up.
+    """Find the first layout of a data set that is complete, given the names in a folder.
 
-    Raises InputError, which says what is missing, if none is.
+    Raises InputError, which says what is missing, if none is complete.
     """
     lacks = []
     for layout in DATASETS[dataset].layouts:
@@ -46,9 +46,9 @@ def layout_of(dataset: str, names: list[str], folder: Path) -> Layout:
 
 
 def describe_files(paths: list[Path]) -> dict:
-    """Say how large each file is and hash it: {name: {bytes, sha256}}.
+    """Return size and hash of each file: {name: {bytes, sha256}}.
 
-    Of a folder, the sizes are added up, and names and sizes are hashed.
+    For a folder: the sum of the sizes of its files, and a hash of their names and sizes.
     """
     return {path.name: _describe(path) for path in paths}
 
@@ -66,13 +66,13 @@ def receipt_of(dataset: str, source: str, folder: Path, passed_over: Sequence[di
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder; a link that leads nowhere has none."""
+    """Return the bytes of a file, or of all files in a folder; 0 for a link that leads nowhere."""
     files = path.iterdir() if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.exists())
 
 
 def check_receipt(receipt: dict, path: Path) -> None:
-    """Raise InputError if the files are not those that the receipt at ``path`` speaks of."""
+    """Raise InputError if the files are not those in the receipt, which was read from ``path``."""
     for name, expected in receipt["files"].items():
         file = Path(receipt["folder"]) / name
         if not file.exists():

@@ -1,4 +1,4 @@
-"""The side that knows DVC and Snakemake's traces: stages, and runs that come or go.
+"""Stages of DVC, runs that are brought or removed, and the commit of this code.
 
 May import plan, results and the ground; nothing imports it.
 """

@@ -16,12 +16,18 @@ from fedper.results.histories import read_clients
 
 
 def bring(config: dict, source: Path) -> Iterator[str | InputError]:
-    """Copy the runs in ``source`` that are right to where the pipeline looks for them.
+    """Copy runs to where the pipeline looks for them, after checking each.
 
-    source: a folder with a folder for each run, or an archive that ``train_many.py --pack`` wrote;
-    of that the checkpoints are brought too, where there are none.
+    Args:
+        config: the configuration, which asks for them.
+        source: a folder with a folder for each run, or an archive of ``train_many.py --pack``. Its
+            checkpoints are brought too, where the run has none here.
 
-    Yields for each what became of it, or why it is refused.  Raises InputError if there is none.
+    Yields:
+        for each run what was done, or an InputError that says why it is refused.
+
+    Raises:
+        InputError: there is no run in ``source``.
     """
     if not source.is_file():
         yield from _bring_runs(config, source)

@@ -16,11 +16,15 @@ from fedper.run import Run
 class Prepared:
     """A data set in canonical form.
 
-    settings: what decides its content, besides files and seed.  sources: where files come from.
-    seed: of the draw of workers, else None.
+    A stand-in never has the name of the real data set, and other settings or sources are other
+    files. So no tool can take one for the other.
 
-    A stand-in never has the real one's name, and other settings or other sources are other files,
-    so no tool can take one for the other.
+    Attributes:
+        dataset: its name.
+        settings: what decides its content, besides files and seed: dataset and stand_in, and for
+            FLICKR-AES n_clients, partition, image_size and resize_filter.
+        sources: where its files come from.
+        seed: of the draw of workers; None where clients are no workers.
     """
 
     dataset: str
@@ -48,7 +52,15 @@ class Prepared:
 
 @dataclass(frozen=True)
 class PlannedPartition:
-    """A partition: who holds which samples of a data set; samples as of a Run."""
+    """A partition that a run needs: which client holds which samples.
+
+    Attributes:
+        data: the data set.
+        n_clients: N.
+        classes_per_client: k; None where clients are workers.
+        samples: the rule and its settings, as in a Run.
+        seed: of the draw.
+    """
 
     data: Prepared
     n_clients: int
@@ -65,7 +77,7 @@ class PlannedPartition:
 
 
 def prepared(config: dict, dataset: str, seed: int) -> Prepared:
-    """Say which prepared data set a seed needs."""
+    """Return the prepared data set that runs of a seed need."""
     data = config["datasets"][dataset]
     settings = {"dataset": dataset, "stand_in": data["stand_in"]}
     by_worker = DATASETS[dataset].clients == "workers"
@@ -76,14 +88,14 @@ def prepared(config: dict, dataset: str, seed: int) -> Prepared:
 
 
 def planned_partition(config: dict, dataset: str, k: int | None, seed: int) -> PlannedPartition:
-    """Say which partition a data set, k (None: by worker) and a seed need."""
+    """Return the partition that runs of a data set, k (None: workers) and seed need."""
     data = config["datasets"][dataset]
     made_of = prepared(config, dataset, seed)
     return PlannedPartition(made_of, data["n_clients"], k, samples_of(data), seed)
 
 
 def partitions_of_runs(config: dict) -> dict[str, PlannedPartition]:
-    """Say which partition each run reads, by the run's name, those of universes too."""
+    """Map each run's name to its partition, universes included."""
     asked = [(config, list(runs_of_figures(config).values()))]
     asked += [(with_changes(config, one.changes), one.runs) for one in universes(config)]
     return {run.name: _of_run(changed, run) for changed, runs in asked for run in runs}

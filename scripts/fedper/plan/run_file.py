@@ -13,8 +13,8 @@ from fedper.run import Run
 def read_run(text_or_path: str) -> Run:
     """Read settings from JSON, or from the ``run.json`` of an earlier run.
 
-    Raises InputError if it cannot be read, if the settings are none of a run, or if they are not
-    those of the name beside them.
+    Raises InputError if it cannot be read, if settings of a run are missing or wrong, or if the
+    name beside them is that of other settings.
     """
     source = "the settings" if text_or_path.lstrip().startswith("{") else text_or_path
     try:

@@ -11,7 +11,10 @@ from fedper.run import Run
 def grid_runs(config: dict, grids: list[dict], overrides: dict | None = None) -> list[Run]:
     """List the runs that some grids ask for, each once, in their order.
 
-    overrides: settings that hold in place of the data set's, for these runs alone.
+    Args:
+        config: the configuration.
+        grids: lists to combine.
+        overrides: settings of these runs in place of the data set's.
     """
     runs = [
         _run(config, overrides or {}, *values)
@@ -29,9 +32,10 @@ def grid_runs(config: dict, grids: list[dict], overrides: dict | None = None) ->
 
 
 def samples_of(data: dict) -> dict:
-    """List what decides who holds which samples of a data set, besides N, k and the seed.
+    """List what decides which client holds which samples, besides N, k and the seed.
 
-    data: its settings in the configuration.
+    Args:
+        data: the data set's settings in the configuration.
     """
     partition = {k: value for k, value in data["partition"].items() if k != "classes_per_client"}
     return partition | {key: data[key] for key in ("image_size", "resize_filter") if key in data}

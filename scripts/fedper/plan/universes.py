@@ -13,10 +13,12 @@ SECTIONS = ("datasets", "models", "optimiser", "initialisation", "methods", "eva
 
 @dataclass(frozen=True)
 class Universe:
-    """One reading of the protocol: what it changes of the reference, and the runs that show it.
+    """One reading of the protocol. A run that its changes do not touch is the reference's own.
 
-    changes: values by dotted paths; none is the reference itself.  A run that no change touches is
-    the reference's own, of the same name.
+    Attributes:
+        name: in the configuration.
+        changes: values by dotted paths; none: the reference itself.
+        runs: that show it.
     """
 
     name: str

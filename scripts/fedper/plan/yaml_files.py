@@ -1,4 +1,7 @@
-"""Reading YAML files that people write: configurations, and what is known of the paper."""
+"""Reading YAML files that people write, by YAML 1.2.
+
+PyYAML, because a machine that is lent for training has it (see train_many.py).
+"""
 
 import re
 from collections.abc import Hashable
@@ -65,7 +68,7 @@ def parse_yaml(text: str) -> object:
 def plain(value: object) -> object:
     """Read the texts in ``value``, a structure of lists, dicts and texts, as YAML scalars.
 
-    As Snakemake hands ``--config 'seeds=[0, 1]'`` on: a list of texts.
+    Snakemake makes a list of texts of ``--config 'seeds=[0, 1]'``.
     """
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}

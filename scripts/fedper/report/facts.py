@@ -1,4 +1,4 @@
-"""The figures that the report's text names, other than tables and verdicts."""
+"""The numbers that the text of the report names, other than tables and verdicts."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -31,9 +31,14 @@ GROUP = ["dataset", "model", "classes_per_client", "settings"]
 def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
     """Sum up runs for the report: headline, traffic, cost, versions, rules of judgement.
 
-    clients: as of :func:`fedper.results.histories.read_clients`, of these folders and what is
-    missing.  A number is NaN if no run has it.  Raises InputError if a run's ``run.json`` or
-    ``timing.csv`` cannot be read.
+    A number is NaN if no run has it.
+
+    Args:
+        clients: as of :func:`fedper.results.histories.read_clients`, missing runs included.
+        folders: of the runs that are there.
+
+    Raises:
+        InputError: a run's ``run.json`` or ``timing.csv`` cannot be read.
     """
     abouts = [read_about(folder) for folder in folders]
     names = sorted(clients["dataset"].unique(), key=dataset_order)

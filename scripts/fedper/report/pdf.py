@@ -15,10 +15,16 @@ from fedper.plan.experiments import describe_figure, describe_multiverse, descri
 
 
 def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> list[dict]:
-    """List the figures in ``folder`` as the report shows them: name, number, caption.
+    """List the figures in ``folder`` in the order of the report: name, number, caption.
 
-    First those of partitions, and last that of the multiverse, which have the numbers S1, S2, …
-    that no other has.  figures, captions: ``paper/figures.yaml`` and ``paper/captions.yaml``.
+    Those of partitions come first, and the multiverse last; their numbers are those of S1, S2, …
+    that are free.
+
+    Args:
+        config: the configuration.
+        figures: content of ``paper/figures.yaml``.
+        captions: content of ``paper/captions.yaml``.
+        folder: of the figures.
     """
     taken = {figure["number"] for figure in figures.values()}
     free = (f"S{n}" for n in count(1) if f"S{n}" not in taken)
@@ -44,10 +50,16 @@ def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> l
 
 
 def compile_report(source: Path, results: Path, figures: list[dict], out: Path) -> None:
-    """Compile ``source`` to the PDF ``out``, the same bytes for the same results.
+    """Compile the report, the same bytes for the same results.
 
-    results: folder with facts.json, claims.json, tables/ and figures/.  figures: as of
-    :func:`list_figures`.  Raises InputError with the compiler's first line if it fails.
+    Args:
+        source: Typst file.
+        results: folder with facts.json, claims.json, tables/ and figures/.
+        figures: as of :func:`list_figures`.
+        out: PDF to write.
+
+    Raises:
+        InputError: the compiler fails; with its first line.
     """
     source, results = source.resolve(), results.resolve()
     root = Path(os.path.commonpath([source, results]))

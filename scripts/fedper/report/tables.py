@@ -13,7 +13,12 @@ from fedper.results.summary import describe_accuracy, final_accuracy, in_order
 class Table:
     """A table to be written.
 
-    frame: all digits, for programs.  shown: text, for readers.  explained: what its columns are.
+    Attributes:
+        number: in the report.
+        title: starts the caption.
+        frame: all digits, for programs.
+        shown: text, for readers.
+        explained: what the columns are.
     """
 
     number: int
