@@ -116,7 +116,14 @@ def imported_by(script: str) -> set[Path]:
 
 @pytest.mark.parametrize(
     "script",
-    ["make_partition", "train", "draw_figure", "draw_partition_map", "make_table", "judge_claims"],
+    [
+        "partition_dataset",
+        "train",
+        "draw_figure",
+        "draw_partition_map",
+        "make_table",
+        "judge_claims",
+    ],
 )
 def test_the_modules_of_a_script_are_those_that_it_imports_when_run(script):
     found = modules_of(REPOSITORY / f"scripts/{script}.py")

@@ -1,4 +1,4 @@
-"""What the README says of results and commands is what the files say."""
+"""What README and the pages in docs/ say of results and commands is what the files say."""
 
 import re
 
@@ -6,7 +6,12 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 
-README = (REPOSITORY / "README.md").read_text()
+PAGES = [
+    "README.md",
+    "results/former/README.md",
+    *(f"docs/{n}.md" for n in ("running", "dvc", "speed")),
+]
+TEXTS = {page: (REPOSITORY / page).read_text() for page in PAGES}
 RESULT_ROW = re.compile(
     r"^\| (MobileNet-v1|ResNet-34) \| (\d+) \| (\d+)(?: \(FedAvg\))? "
     r"\| (0\.\d{3})(?: ± 0\.\d{3})? \|",
@@ -21,16 +26,39 @@ def test_every_accuracy_in_the_readme_is_the_one_in_table_1():
     expected = {tuple(row[keys]): f"{row['accuracy_mean']:.3f}" for _, row in table.iterrows()}
     found = {
         (MODELS[model], int(k), int(k_p)): accuracy
-        for model, k, k_p, accuracy in RESULT_ROW.findall(README)
+        for model, k, k_p, accuracy in RESULT_ROW.findall(TEXTS["results/former/README.md"])
     }
     assert found == expected
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
-def test_every_file_that_the_readme_links_to_exists(path):
-    assert (REPOSITORY / path).exists()
+@pytest.mark.parametrize(
+    ("page", "path"),
+    sorted({(p, path) for p in PAGES for path in re.findall(r"\]\(([^)#:]+)\)", TEXTS[p])}),
+)
+def test_every_file_that_a_page_links_to_exists(page, path):
+    assert ((REPOSITORY / page).parent / path).exists()
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"`make ([a-z]\w*)", README))))
-def test_every_make_target_in_the_readme_exists(target):
+def test_there_are_no_other_pages():
+    pages = {str(path.relative_to(REPOSITORY)) for path in REPOSITORY.glob("docs/*")}
+    assert pages == set(DOCS)
+
+
+@pytest.mark.parametrize(
+    "target", sorted({t for page in PAGES for t in re.findall(r"`make ([a-z][\w-]*)", TEXTS[page])})
+)
+def test_every_make_target_in_the_pages_exists(target):
     assert re.search(rf"^{target}:", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_every_script_and_option_in_the_pages_exists():
+    for page, text in TEXTS.items():
+        for script, words in re.findall(r"python (scripts/\w+\.py)([^`#\n]*)", text):
+            source = (REPOSITORY / script).read_text()
+            source += (REPOSITORY / "scripts/fedper/job/command_line.py").read_text()
+            for option in re.findall(r"--[a-z-]+", words):
+                assert f'"{option}"' in source, (page, script, option)
+
+
+def test_the_readme_is_short():
+    assert len(TEXTS["README.md"].splitlines()) < 180

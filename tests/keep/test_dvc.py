@@ -95,8 +95,7 @@ def test_after_snakemake_dvc_trains_nothing(bare):
     assert json.loads(must(bare, "dvc", "status", "--json", "train")) == {}
 
 
-README = (REPOSITORY / "README.md").read_text()
-WITH_DVC = README.split("\n## With DVC\n")[1].split("\n## ")[0]
+WITH_DVC = (REPOSITORY / "docs/dvc.md").read_text()
 COMMANDS, STORAGES = (
     [line.split("#")[0].strip() for line in block.strip().splitlines()]
     for block in WITH_DVC.split("```")[1::2]
@@ -105,7 +104,7 @@ OTHER_ROUNDS = ("-S", "config/mini.yaml:datasets.cifar10.rounds=1")
 
 
 @pytest.mark.slow
-def test_the_five_commands_of_the_readme_run_in_a_fresh_clone_and_show_what_changed(bare, tmp_path):
+def test_the_five_commands_of_the_docs_run_in_a_fresh_clone_and_show_what_changed(bare, tmp_path):
     must(bare, "dvc", "remote", "modify", "local", "url", tmp_path / "storage")
     words = f"SCALE=mini STAGES=dvc.yaml {' '.join(BESIDE)}"
     made_here = f'make() {{ command make -f {REPOSITORY}/Makefile "$@" {words}; }}'
@@ -141,7 +140,7 @@ def plot(folder: Path, command: str) -> list[dict]:
 
 
 @pytest.mark.parametrize("command", STORAGES)
-def test_dvc_takes_each_storage_of_the_readme(bare, command):
+def test_dvc_takes_each_storage_of_the_docs(bare, command):
     must(bare, *command.split())
     assert command.split()[-1] in must(bare, "dvc", "remote", "list")
 
