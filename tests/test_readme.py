@@ -6,11 +6,8 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 
-PAGES = [
-    "README.md",
-    "results/former/README.md",
-    *(f"docs/{n}.md" for n in ("running", "dvc", "speed")),
-]
+DOCS = ["docs/running.md", "docs/dvc.md", "docs/speed.md"]
+PAGES = ["README.md", "results/former/README.md", *DOCS]
 TEXTS = {page: (REPOSITORY / page).read_text() for page in PAGES}
 RESULT_ROW = re.compile(
     r"^\| (MobileNet-v1|ResNet-34) \| (\d+) \| (\d+)(?: \(FedAvg\))? "
