@@ -6,13 +6,14 @@ SCALE ?= quick
 CORES ?= all
 ACTIVATE = . $(VENV)/bin/activate
 
-# An environment that was copied or moved with its folder still calls the programs of the old one, so
-# each says where it is, and is made anew elsewhere.
-MOVED := $(shell for venv in $(VENV) .venv-flower; do \
+# An environment that was copied or moved calls the programs of its old place. So .complete says where
+# it is, and elsewhere it is made again.
+unexport CDPATH
+MOVED := $(shell unset CDPATH; for venv in $(VENV) .venv-flower; do \
 	test "$$(cat $$venv/.complete 2>/dev/null)" = "$$(cd $$venv 2>/dev/null && pwd -P)" \
 	|| echo $$venv/.complete; done)
 
-# Whatever the locale says, Python reads and writes UTF-8.
+# Python reads and writes UTF-8, whatever the locale is.
 export PYTHONUTF8 = 1
 
 .PHONY: all data redraw test test-all test-processors test-another fuzz lint bench bench-gpu adopt repro prune bring lock raw clean $(MOVED)
@@ -24,20 +25,20 @@ all: $(VENV)/.complete
 data: $(VENV)/.complete
 	$(ACTIVATE) && snakemake data --cores $(CORES) --config scale=$(SCALE)
 
-# Figures, tables, claims and report from the histories that are there, without training; what is
-# missing is named as missing: make redraw SCALE=cpu
+# Figures, tables, claims and report from the runs that are there, without training; they name runs that
+# are missing: make redraw SCALE=cpu
 redraw: $(VENV)/.complete
 	$(ACTIVATE) && snakemake --cores $(CORES) --config scale=$(SCALE) redraw=yes --forceall -- redraw
 
 test: $(VENV)/.complete
 	$(ACTIVATE) && pytest
 
-# Those too that train again and again under DVC, or are killed and go on.
+# With the slow tests: DVC experiments, spoiled storages, runs that are killed and go on.
 test-all: $(VENV)/.complete
 	$(ACTIVATE) && pytest -m "slow or not slow"
 
-# The numerical tests as on other processors (PyTorch's and oneDNN's instruction sets), with other
-# numbers of threads, and of other made-up data; `make test-another` is a quick part of one of them.
+# The numerical tests with other instruction sets of PyTorch and oneDNN, as on other processors, with
+# other numbers of threads, and with other made-up data. `make test-another` is a quick part of them.
 OTHERS = FEDPER_TEST_SEED=1 FEDPER_TEST_THREADS=3 ATEN_CPU_CAPABILITY=default ATEN_CPU_CAPABILITY=avx2 \
 	ONEDNN_MAX_CPU_ISA=SSE41 ONEDNN_MAX_CPU_ISA=AVX2 ONEDNN_MAX_CPU_ISA=AVX512_CORE
 test-processors: $(VENV)/.complete
@@ -48,7 +49,7 @@ ANOTHER = FEDPER_TEST_SEED=2 ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE4
 test-another: $(VENV)/.complete
 	$(ACTIVATE) && env $(ANOTHER) pytest tests/algorithm -k "plain or bit or independent"
 
-# 2,000 spoiled files of every kind, and what becomes of them: make fuzz N=200 SEED=1
+# Spoil files of every kind that is read, and see what comes of it: make fuzz N=200 SEED=1
 N ?= 2000
 SEED ?= 0
 fuzz: $(VENV)/.complete
@@ -122,14 +123,14 @@ lock: $(VENV)/.complete
 		--python-version 3.11 --extra dev --no-header --no-annotate \
 		--output-file requirements.lock pyproject.toml
 
-# Only the environment: what Snakemake knows of the results stays with them.
+# Remove the environments. Results, and what Snakemake knows of them, stay.
 clean:
 	rm -rf $(VENV) .venv-flower
 
-# An environment that was moved with its folder is made anew. A folder that is no environment is left
-# alone.
-MAKE_VENV = $(if $(filter $@,$(MOVED)),test -f $(@D)/pyvenv.cfg || { echo "error: $(@D): no virtual \
-environment; move it away or name another VENV" >&2; exit 1; }; rm -rf $(@D);) $(PYTHON) -m venv $(@D)
+# Only an environment that make has made is removed or written to.
+OURS = test ! -e $(@D) -o -f $(@D)/.complete -o -f $(@D)/.made-by-make || { echo "error: $(@D): not made \
+by make; move it away, or name another: make VENV=<folder>" >&2; exit 1; }
+MAKE_VENV = $(OURS); $(if $(filter $@,$(MOVED)),rm -rf $(@D);) $(PYTHON) -m venv $(@D) && touch $(@D)/.made-by-make
 SAY_WHERE = cd $(@D) && pwd -P > .complete
 
 .venv-flower/.complete: pyproject.toml

@@ -140,14 +140,37 @@ def test_an_environment_that_is_linked_to_is_left_alone(with_environment):
     assert (with_environment / ".venv/old").exists()
 
 
-def test_a_folder_that_is_no_environment_is_not_removed(with_environment):
+def test_a_folder_that_make_has_not_made_is_not_removed(with_environment):
     theirs = with_environment / "theirs"
     theirs.mkdir()
     (theirs / "thesis.tex").touch()
     done = make(with_environment, "test", "VENV=theirs")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: theirs: no virtual environment; move it away or name")
+    assert done.stderr.startswith("error: theirs: not made by make; move it away, or name another")
     assert (theirs / "thesis.tex").exists()
+
+
+def test_an_environment_of_the_user_is_not_touched(with_environment):
+    other = with_environment.with_name("there")
+    shutil.copytree(with_environment, other, ignore=shutil.ignore_patterns(".venv"))
+    (other / ".venv").mkdir()
+    (other / ".venv/pyvenv.cfg").touch()
+    done = make(other, "test")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: .venv: not made by make")
+    assert [path.name for path in (other / ".venv").iterdir()] == ["pyvenv.cfg"]
+
+
+def test_an_environment_that_was_not_finished_is_made_to_the_end(with_environment):
+    (with_environment / ".venv/.complete").unlink()
+    assert make(with_environment, "test").returncode == 0
+    assert (with_environment / ".venv/.complete").exists()
+
+
+def test_a_search_path_of_cd_makes_nothing_anew(with_environment, monkeypatch):
+    monkeypatch.setenv("CDPATH", f".:{with_environment.parent}")
+    assert make(with_environment, "test").returncode == 0
+    assert (with_environment / ".venv/old").exists()
 
 
 def test_git_changes_no_byte_on_any_machine():
