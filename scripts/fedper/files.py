@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the whole of one or none of it."""
+"""Writing files whole: a reader sees the old file or the new one, never a part."""
 
 import os
 import shutil

@@ -177,7 +177,7 @@ def test_with_all_checkpoints_damaged_the_run_starts_again(play, tmp_path):
 def test_a_checkpoint_of_another_configuration_is_refused_and_stays(play, tmp_path):
     play(stop_at="round 2/4")
     before = files(tmp_path / "checkpoints")
-    with pytest.raises(InputError, match=r"round-00002.safetensors: has another run .*start again"):
+    with pytest.raises(InputError, match=r"round-00002.safetensors: run was .*start again"):
         play(change(RUN, learning_rate=0.01))
     assert files(tmp_path / "checkpoints") == before
 
@@ -186,18 +186,18 @@ def test_a_checkpoint_of_other_code_data_or_machine_is_refused(
     play, tmp_path, monkeypatch, small_dataset
 ):
     play(stop_at="round 3/4")
-    with pytest.raises(InputError, match="has another data"):
+    with pytest.raises(InputError, match="data was"):
         play(data=replace(small_dataset, provenance={"source": "another"}))
     conditions = record.conditions
     for key in ("code_sha256", "partition_sha256", "device", "versions"):
         other = lambda *a, key=key: {**conditions(*a), key: "other"}  # noqa: E731
         monkeypatch.setattr(record, "conditions", other)
         is_machine = key in record.MACHINE_KEYS
-        with pytest.raises(InputError, match=f"has another {key}") as refused:
+        with pytest.raises(InputError, match=f"{key} was") as refused:
             play()
         assert ("use --elsewhere" in str(refused.value)) == is_machine
         if not is_machine:
-            with pytest.raises(InputError, match=f"has another {key}"):
+            with pytest.raises(InputError, match=f"{key} was"):
                 play(elsewhere=True)
 
 

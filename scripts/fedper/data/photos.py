@@ -27,7 +27,7 @@ FORMATS = ("JPEG", "PNG", "GIF")
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 100_000_000
-"""No photograph of a camera is larger; what claims to be is taken for an attack or an accident."""
+"""Larger than any camera's photograph; a file that claims more is an attack or an accident."""
 
 
 TURNS = dict(zip(range(2, 9), (

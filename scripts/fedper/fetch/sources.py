@@ -49,7 +49,7 @@ def make_stand_in(dataset: str, stand_in: dict, raw: Path) -> dict:
     """Write the stand-in's files, if it has any, and return a receipt as :func:`fetch` does.
 
     stand_in: {"source": its kind, …} with the arguments of the function that makes it. Raises
-    InputError if a stand-in of that kind is none for the data set.
+    InputError if data of that kind cannot stand in for the data set.
     """
     kind, known = stand_in["source"], DATASETS[dataset].stand_ins
     if kind not in known:

@@ -252,7 +252,7 @@ def train_in_order(
 def minutes_of(run: Run, finished: Sequence[Run], folders: Folders) -> float | None:
     """Expect as long for a round as finished runs of the same data set and model took.
 
-    None if there is none.
+    None if no such run is finished.
     """
     alike = [one for one in finished if (one.dataset, one.model) == (run.dataset, run.model)]
     seconds = []
