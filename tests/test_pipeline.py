@@ -23,8 +23,8 @@ from conftest import REPOSITORY
 from PIL import Image
 
 AFTER_RUNS = {
-    "table": 5, "table_of_settings": 1, "claims": 1, "facts": 1, "report_pdf": 1,
-    "replication": 1, "report_html": 1,
+    "table": 5, "table_of_settings": 1, "claims": 1, "figure_verdicts": 1, "facts": 1,
+    "report_pdf": 1, "replication": 1, "report_html": 1,
 }  # fmt: skip
 """What is made again when another run is asked for, besides figures."""
 
@@ -122,7 +122,7 @@ def changed_grid(**changes) -> dict:
 
 def test_everything_is_made(finished):
     results = finished / "results/tiny"
-    for name in ("figure2", "figure4", "further_methods", "multiverse"):
+    for name in ("figure2", "figure4", "further_methods", "multiverse", "verdicts"):
         for suffix in ("pdf", "png", "csv"):
             assert (results / f"figures/{name}.{suffix}").stat().st_size > 0
     for number, suffix in product("12345", ("csv", "md", "tex", "html", "json")):

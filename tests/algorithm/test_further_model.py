@@ -77,7 +77,9 @@ def test_without_its_module_there_is_one_clear_line(inputs):
     done = call(REPOSITORY / "scripts", "train.py", "--run", RUN.to_json(), *inputs)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("error: the settings: model: 'vgg11' is not one of mobilenet_v1, resnet34")
+    assert line.startswith(
+        "error: the settings: model: 'vgg11' is not one of mobilenet_v1, resnet34"
+    )
 
 
 def test_it_is_named_and_counted_where_figures_and_configurations_ask(scripts):

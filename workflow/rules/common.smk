@@ -99,7 +99,7 @@ USES_GPU = DEVICE == "cuda" or (DEVICE == "auto" and has_gpu())
 MULTIVERSE = ["multiverse"] if effects_of(config) else []
 FIGURES = expand(
     f"{RESULTS}/figures/{{figure}}.{{suffix}}",
-    figure=[*config["figures"], *MULTIVERSE],
+    figure=["verdicts", *config["figures"], *MULTIVERSE],
     suffix=["pdf", "png", "csv"],
 )
 TABLES = expand(
@@ -213,7 +213,7 @@ def figures_of_report():
     ]
     return [
         *(path for path in drawn if not REDRAW or path.exists()),
-        *(f"{RESULTS}/figures/{name}.pdf" for name in config["figures"]),
+        *(f"{RESULTS}/figures/{name}.pdf" for name in ("verdicts", *config["figures"])),
         *(
             f"{RESULTS}/figures/{name}.{end}"
             for name in MULTIVERSE

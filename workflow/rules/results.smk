@@ -154,6 +154,31 @@ rule claims:
         " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
+rule figure_verdicts:
+    input:
+        claims=f"{RESULTS}/claims.json",
+        script=ancient(SCRIPTS / "draw_verdicts.py"),
+    output:
+        pdf=f"{RESULTS}/figures/verdicts.pdf",
+        png=report(
+            f"{RESULTS}/figures/verdicts.png",
+            caption="../report/figure.rst",
+            category="Claims",
+            labels={"claims": "The effects behind the verdicts"},
+        ),
+        csv=f"{RESULTS}/figures/verdicts.csv",
+    log:
+        f"{LOGS}/figure/verdicts.log",
+    conda:
+        ENVIRONMENT
+    params:
+        code=digest_of(SCRIPTS / "draw_verdicts.py"),
+        caption=CAPTIONS["verdicts"],
+        stem=lambda w, output: Path(output.png).with_suffix(""),
+    shell:
+        "python {input.script:q} --claims {input.claims} --out {params.stem} 2>&1 | tee {log}"
+
+
 rule facts:
     input:
         files_of_runs=lambda w: files_of(RUNS.values(), FILES_OF_A_RUN),

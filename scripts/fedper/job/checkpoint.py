@@ -89,7 +89,7 @@ class Checkpoints:
         progress.timing[-1]["checkpoint_s"] = self._last - start
 
     def load(self, progress: Progress, show: Callable[[str], None]) -> None:
-        """Bring ``progress`` to the last sound checkpoint; leave it as it is if there is no such checkpoint.
+        """Bring ``progress`` to the last sound checkpoint; if there is none, change nothing.
 
         ``show`` a line for each checkpoint that is damaged. Raises InputError if a checkpoint is
         of other settings, code or data, or of another machine without ``elsewhere``.
@@ -113,8 +113,8 @@ class Checkpoints:
                 continue
             remedy = "use --elsewhere to go on here" if of_machine else "restore that to go on"
             raise InputError(
-                f"{path}: {key} was {_short(theirs.get(key))}, now it is {_short(value)}; {remedy}, "
-                f"or remove {path.parent} to start again"
+                f"{path}: {key} was {_short(theirs.get(key))}, now it is {_short(value)}; "
+                f"{remedy}, or remove {path.parent} to start again"
             )
 
 

@@ -39,7 +39,9 @@ def read_run(text_or_path: str) -> Run:
 def check_settings(run: Run, where: str) -> None:
     """Raise InputError for settings that do not go together; ``where`` starts the message."""
     if run.dataset not in DATASETS:
-        raise InputError(f"{where}: dataset: {run.dataset!r:.60} is not one of {', '.join(DATASETS)}")
+        raise InputError(
+            f"{where}: dataset: {run.dataset!r:.60} is not one of {', '.join(DATASETS)}"
+        )
     if run.model not in MODELS:
         raise InputError(
             f"{where}: model: {run.model!r:.60} is not one of {', '.join(MODELS)}; a further one "

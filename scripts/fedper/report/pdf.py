@@ -11,14 +11,19 @@ from fedper.errors import InputError
 from fedper.files import atomic
 from fedper.judge.readings import DATASET, effects_of
 from fedper.names import DATASETS
-from fedper.plan.experiments import describe_figure, describe_multiverse, describe_partition
+from fedper.plan.experiments import (
+    describe_all,
+    describe_figure,
+    describe_multiverse,
+    describe_partition,
+)
 
 
 def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> list[dict]:
     """List the figures in ``folder`` in the order of the report: name, number, caption.
 
-    Those of partitions come first, and the multiverse last; their numbers are those of S1, S2, …
-    that are free.
+    Those of partitions come first; the multiverse and that of verdicts last. Their numbers are
+    those of S1, S2, … that are free.
 
     Args:
         config: the configuration.
@@ -42,6 +47,7 @@ def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> l
     if effects_of(config):
         words = describe_multiverse(config, DATASET)
         shown.append(("multiverse", next(free), captions["multiverse"], words))
+    shown.append(("verdicts", next(free), captions["verdicts"], describe_all(config)))
     return [
         {"name": name, "number": number, "caption": f"{caption} {note}."}
         for name, number, caption, note in shown
