@@ -18,9 +18,12 @@ from fedper.plan.experiments import (
     describe_partition,
 )
 
+SECTIONS = {"moments": "what FedPer buys"}
+"""Where the report shows a figure, by what draws it; all others are results."""
+
 
 def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> list[dict]:
-    """List the figures in ``folder`` in the order of the report: name, number, caption.
+    """List the figures in ``folder``: section of the report, name, number, caption.
 
     Those of partitions come first; the multiverse and that of verdicts last. Their numbers are
     those of S1, S2, … that are free.
@@ -34,23 +37,25 @@ def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> l
     taken = {figure["number"] for figure in figures.values()}
     free = (f"S{n}" for n in count(1) if f"S{n}" not in taken)
     shown = [
-        (f"partition-{name}", number, captions[f"partition-{DATASETS[name].clients}"],
+        ("data", f"partition-{name}", number, captions[f"partition-{DATASETS[name].clients}"],
          describe_partition(config, name))
         for name, number in zip(DATASETS, free, strict=False)
         if name in config["datasets"]
     ]  # fmt: skip
     shown += [
-        (name, figure["number"], figure["caption"], describe_figure(config, name))
+        (SECTIONS.get(figure["draw"], "results"), name, figure["number"], figure["caption"],
+         describe_figure(config, name))
         for name, figure in figures.items()
         if name in config["figures"]
-    ]
+    ]  # fmt: skip
     if effects_of(config):
         words = describe_multiverse(config, DATASET)
-        shown.append(("multiverse", next(free), captions["multiverse"], words))
-    shown.append(("verdicts", next(free), captions["verdicts"], describe_all(config)))
+        shown.append(("readings", "multiverse", next(free), captions["multiverse"], words))
+    words = describe_all(config)
+    shown.append(("verdicts", "verdicts", next(free), captions["verdicts"], words))
     return [
-        {"name": name, "number": number, "caption": f"{caption} {note}."}
-        for name, number, caption, note in shown
+        {"section": section, "name": name, "number": number, "caption": f"{caption} {note}."}
+        for section, name, number, caption, note in shown
         if (folder / f"{name}.pdf").exists()
     ]
 
