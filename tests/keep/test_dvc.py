@@ -113,7 +113,7 @@ def test_the_five_commands_of_the_docs_run_in_a_fresh_clone_and_show_what_change
         for command in COMMANDS
     )
     assert (trained(repro), trained(experiment)) == (2, 2)
-    assert "FedPer, K_P = 2" in diff
+    assert "FedPer, k = 4" in diff
     assert "pushed" in push
     assert "up to date" in pull
     must_agree(bare)

@@ -75,16 +75,12 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
 
 
 def gather_metrics(clients: pd.DataFrame) -> dict:
-    """Nest accuracy and spread of the last round by data set, model, k and method, for DVC."""
+    """Nest the headline's accuracies by data set and model, for ``dvc metrics``."""
     metrics: dict = {}
-    for _, row in final_accuracy(clients).iterrows():
-        k, k_p = row["classes_per_client"], row["personalization_layers"]
-        place = metrics.setdefault(dataset_title(row["dataset"]), {})
-        place = place.setdefault(model_title(row["model"]), {})
-        if not pd.isna(k):
-            place = place.setdefault(f"k = {k:.0f}", {})
-        method = f"FedPer, K_P = {k_p}" if row["method"] == "FedPer" else row["method"]
-        place[method] = {"accuracy": row["accuracy_mean"], "spread": row["client_sd"]}
+    for row in _headline(final_accuracy(clients)):
+        of_model = metrics.setdefault(row["dataset"], {}).setdefault(row["model"], {})
+        k = "" if row["k"] is None else f", k = {row['k']}"
+        of_model[f"FedAvg{k}"], of_model[f"FedPer{k}"] = row["fedavg"], row["fedper"]
     return metrics
 
 
