@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "report": ("judge", "results", "plan"),
     "keep": ("results", "plan"),
 }
-"""Besides the ground, which is the modules beside the folders."""
+"""Besides the modules beside the folders."""
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -29,6 +29,11 @@ def imported(path: Path) -> set[tuple[str, ...]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = [n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)]
     return {tuple(name.split(".")[1:]) for name in names if name.startswith("fedper.")}
+
+
+def test_every_folder_is_in_the_picture():
+    picture = (REPOSITORY / "CONTRIBUTING.md").read_text().split("## To add")[0]
+    assert all(folder in picture for folder in MAY_IMPORT)
 
 
 def test_every_folder_is_known():

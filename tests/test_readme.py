@@ -7,7 +7,7 @@ import pytest
 from conftest import REPOSITORY
 
 DOCS = ["docs/running.md", "docs/dvc.md", "docs/speed.md"]
-PAGES = ["README.md", "results/former/README.md", *DOCS]
+PAGES = ["README.md", "CONTRIBUTING.md", "results/former/README.md", *DOCS]
 TEXTS = {page: (REPOSITORY / page).read_text() for page in PAGES}
 RESULT_ROW = re.compile(
     r"^\| (MobileNet-v1|ResNet-34) \| (\d+) \| (\d+)(?: \(FedAvg\))? "
@@ -30,7 +30,7 @@ def test_every_accuracy_in_the_readme_is_the_one_in_table_1():
 
 @pytest.mark.parametrize(
     ("page", "path"),
-    sorted({(p, path) for p in PAGES for path in re.findall(r"\]\(([^)#:]+)\)", TEXTS[p])}),
+    sorted({(p, path) for p in PAGES for path in re.findall(r"\]\(([^)#:]+)[)#]", TEXTS[p])}),
 )
 def test_every_file_that_a_page_links_to_exists(page, path):
     assert ((REPOSITORY / page).parent / path).exists()

@@ -19,7 +19,7 @@ The algorithm is in :mod:`fedper.algorithm`: a round in :mod:`~fedper.algorithm.
 average in :mod:`~fedper.algorithm.server`. FedAvg is K_P = 0; training each client alone is K_P =
 all layers.
 
-The folders are the stages through which data flow, and import only what comes before them:
-fetch, data, plan, algorithm, train, job, judge, draw, report; keep, beside them, knows DVC. The
-modules here are the ground that all stand on.
+The folders are the stages through which data flow: fetch, data, plan, algorithm, train, job,
+results, judge, draw, report; keep, beside them, is about DVC. A folder imports only from those
+before it, and from the modules here (CONTRIBUTING.md has a picture).
 """

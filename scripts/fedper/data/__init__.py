@@ -1,5 +1,4 @@
 """From files to samples in one form (:mod:`fedper.data.dataset`), and which client holds which.
 
-A layout in :mod:`fedper.names` names the module here whose ``read`` reads it. May import the ground
-and :mod:`fedper.fetch`.
+A layout in :mod:`fedper.names` names the module here whose ``read`` reads it.
 """

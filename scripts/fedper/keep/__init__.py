@@ -1,4 +1,1 @@
-"""Stages of DVC, runs that are brought or removed, and the commit of this code.
-
-May import plan, results and the ground; nothing imports it.
-"""
+"""Stages of DVC, runs that are brought or removed, and the commit of this code."""
