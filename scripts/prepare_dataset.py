@@ -26,6 +26,8 @@ def main() -> None:
     receipt = read_receipt(arguments.receipt)
     check_receipt(receipt, arguments.receipt)
     dataset, excluded = prepare(arguments.settings, receipt, arguments.seed, arguments.threads)
+    for reason, n in excluded["reason"].str.split(":").str[0].value_counts().items():
+        print(f"{arguments.settings['dataset']}: left out, {n} ratings: {reason}")
     if "counts" in dataset.provenance:
         print(f"{arguments.settings['dataset']}: {dataset.provenance['counts']}")
     write_prepared(

@@ -7,6 +7,9 @@ from functools import wraps
 
 from fedper.errors import InputError
 
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+"""How PyTorch says it, in a RuntimeError."""
+
 TRY_AGAIN = 75
 """Exit status of what is to be called again and then goes on (EX_TEMPFAIL of sysexits.h)."""
 
@@ -31,8 +34,9 @@ class TryAgainError(Exception):
 def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
     """Wrap a script's ``main`` so that an InputError is one line on stderr and exit status 1.
 
-    An error of the operating system (a full disk, a folder that may not be written to) is reported
-    the same way. A TryAgainError is one line on stdout and exit status TRY_AGAIN.
+    An error of the operating system (a full disk, a folder that may not be written to), and memory
+    that ran out, are reported the same way. A TryAgainError is one line on stdout and exit status
+    TRY_AGAIN.
     """
 
     @wraps(main)
@@ -44,6 +48,12 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
             sys.exit(TRY_AGAIN)
         except InputError as error:
             sys.exit(f"error: {error}")
+        except MemoryError as error:
+            sys.exit(f"error: memory ran out ({error or 'MemoryError'}); free some and run again")
+        except RuntimeError as error:
+            if not any(words in str(error) for words in OUT_OF_MEMORY):
+                raise
+            sys.exit(f"error: memory ran out ({str(error).splitlines()[0]}); free some, run again")
         except OSError as error:
             if error.strerror is None:
                 raise

@@ -1,5 +1,6 @@
 """Writing files whole: a reader sees the old file or the new one, never a part."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -12,6 +13,16 @@ PREFIX = ".writing-"
 
 FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
 """What training leaves in a run's folder."""
+
+
+def raise_if_not_read(error: Exception) -> None:
+    """Raise an error again if the system failed to read a file, so its content is not to blame.
+
+    A file that is not there counts as content.
+    """
+    not_there = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+    if isinstance(error, OSError) and error.errno not in not_there:
+        raise error
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Readers and the canonical form, against files that the test makes."""
 
+import errno
 import io
 import json
 from pathlib import Path
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from conftest import REPOSITORY, prepare_files, run_main
+from fedper.data import parquet, stored
 from fedper.data.dataset import Dataset, Split, describe_dataset, make_dataset
 from fedper.data.digit_pairs import make as make_digit_pairs
 from fedper.data.digits import make as make_digits
@@ -291,10 +293,41 @@ def _both_kinds_of_labels(folder):
     _write_table(folder, img=[{"bytes": b"", "path": ""}], label=[1], fine_label=[1])
 
 
+def _only_paths(folder):
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    images = pa.array([{"bytes": None, "path": "0.png"}], type=kind)
+    _write_table(folder, img=images, label=[0])
+
+
+def _jpeg(folder):
+    write_parquet(folder / "test-00000-of-00001.parquet", random_images(1), [0], kind="JPEG")
+
+
+def _sixteen_bits(folder):
+    pixels = np.full((32, 32), 40_000, dtype=np.uint16)
+    write_parquet(folder / "test-00000-of-00001.parquet", [pixels], [0])
+
+
+def _git_lfs(folder):
+    text = "version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 12\n"
+    (folder / "test-00000-of-00001.parquet").write_text(text)
+
+
+def _missing_shard_with_a_hash(folder):
+    for path in folder.glob("train-*"):
+        path.rename(path.with_name(f"{path.stem}-0a1b2c3d4e5f6a7b.parquet"))
+    (folder / "train-00001-of-00002-0a1b2c3d4e5f6a7b.parquet").unlink()
+
+
 BAD_INPUT = {
+    _only_paths: "row 0: no bytes of an image; use files that hold the images",
+    _jpeg: "row 0: a JPEG, which changed pixels; use a copy in PNG",
+    _sixteen_bits: "row 0: more than 8 bits a channel",
+    _git_lfs: "a pointer of Git LFS, not the file; `git lfs pull` brings it",
+    _missing_shard_with_a_hash: "0a1b2c3d4e5f6a7b.parquet are not the files of one whole",
     _replace_column: "test-00000-of-00001.parquet: columns ['img', 'klass']",
     _plain_bytes: "but 'img' with 'bytes' in it",
-    _null_image: "row 0: the image does not decode",
+    _null_image: "row 0: no bytes of an image; use files that hold",
     _text_labels: "'label' is of type string, not whole",
     _null_label: "'label' has blanks",
     _truncate: "test-00000-of-00001.parquet: not a whole parquet file",
@@ -328,6 +361,55 @@ def test_bad_parquet_files_end_in_one_clear_line_and_nothing_is_written(folder, 
     assert "\n" not in message
     assert not (tmp_path / "made").exists()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EIO, "Error reading bytes from file"), "parquet: Input/output error; mend"),
+        (pa.ArrowMemoryError("malloc of size 7 failed"), "error: memory ran out (malloc of size 7"),
+    ],
+)
+@pytest.mark.parametrize("where", ["ParquetFile", "iter_batches"])
+def test_what_the_environment_did_is_not_blamed_on_a_parquet_file(
+    folder, tmp_path, monkeypatch, error, words, where
+):
+    def fail(*arguments, **keywords):
+        raise error
+
+    owner = parquet.pq if where == "ParquetFile" else parquet.pq.ParquetFile
+    monkeypatch.setattr(owner, where, fail)
+    status, message = prepare_files(folder, tmp_path, SETTINGS)
+    assert status == 1
+    assert words in message
+
+
+def test_labels_are_those_of_rows_that_are_there(folder, tmp_path, monkeypatch):
+    """A file may say that it has more rows than it has."""
+    batches = parquet.pq.ParquetFile.iter_batches
+    monkeypatch.setattr(
+        parquet.pq.ParquetFile, "iter_batches",
+        lambda file, **keywords: (batch.slice(0, len(batch) - 1) for batch in batches(file)),
+    )  # fmt: skip
+    status, message = prepare_files(folder, tmp_path, SETTINGS)
+    assert status == 1
+    assert "train-00000-of-00002.parquet: 11 rows, but it says 12; download it again" in message
+
+
+@pytest.mark.parametrize("what", ["data", "partition"])
+def test_a_read_that_fails_is_not_blamed_on_what_was_prepared(
+    small_dataset, tmp_path, monkeypatch, what
+):
+    def fail(*arguments, **keywords):
+        raise OSError(errno.EIO, "Input/output error", "the file")
+
+    if what == "data":
+        monkeypatch.setattr(stored, "safe_open", fail)
+    else:
+        monkeypatch.setattr(Path, "read_text", fail)
+    read = load_dataset if what == "data" else stored.read_partition
+    with pytest.raises(OSError, match="Input/output error"):
+        read(tmp_path / "file")
 
 
 @pytest.mark.parametrize(

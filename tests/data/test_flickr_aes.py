@@ -1,6 +1,7 @@
 """The reader of FLICKR-AES, against a folder in its format with all the quirks at once."""
 
 import csv
+import errno
 import io
 import json
 import re
@@ -34,6 +35,7 @@ SETTINGS = {
     },
     "image_size": SIZE,
     "resize_filter": "bilinear",
+    "max_broken": 0.01,
 }  # fmt: skip
 
 
@@ -194,12 +196,13 @@ def test_counts_of_the_real_files_are_compared_with_what_others_counted(
     assert found["rows with a photograph"] < found["rows"]
     monkeypatch.setattr(table_of_ratings, "KNOWN", found)
     assert prepare(world.folder, tmp_path) == (0, "")
-    assert capsys.readouterr().out == (
-        "flickr_aes: all counts are those of the whole data set as others know it\n"
-    )
+    *left_out, last = capsys.readouterr().out.splitlines(keepends=True)
+    n_missing = found["rows"] - found["rows with a photograph"]
+    assert left_out[0] == f"flickr_aes: left out, {n_missing} ratings: not in the archive\n"
+    assert last == ("flickr_aes: all counts are those of the whole data set as others know it\n")
     monkeypatch.setattr(table_of_ratings, "KNOWN", found | {"rows": 203_104, "mean score": 3.01834})
     assert prepare(world.folder, tmp_path) == (0, "")
-    assert capsys.readouterr().out == (
+    assert capsys.readouterr().out.endswith(
         "flickr_aes: differs from the whole data set as others know it: "
         f"{found['rows']:,} rows, not 203,104; {found['mean score']} mean score, not 3.01834\n"
     )
@@ -408,12 +411,12 @@ BAD_FOLDERS = {
     "too few": (table(HEAD + "W1,image000.jpg,3\n"), "only 0 workers meet the criteria, but n_cl"),
     "none readable": (
         none_readable,
-        f"{PHOTO_ARCHIVE}: none of 100 photographs can be used (image0",
+        f"{PHOTO_ARCHIVE}: 100 of 100 photographs cannot be used (image0",
     ),
     "other names": (table(HEAD + "W1,a.jpg,3\n"), "none of the 1 rated images is among the 100 ph"),
     "encrypted": (flagged(6, 1, 8), "entry '40K/image000.jpg' is encrypted, which cannot be unpa"),
     "deflate64": (flagged(8, 9, 10), "entry '40K/image000.jpg' is packed by method 9, which cann"),
-    "broken images": (many_broken, "client 0 has only 80 ratings, or too few of a score"),
+    "broken images": (many_broken, "20 of 100 photographs cannot be used (image"),
 }
 
 
@@ -434,6 +437,63 @@ def test_a_bad_folder_ends_in_one_clear_line_and_nothing_is_written(tmp_path, ca
     assert {path.name for path in tmp_path.iterdir()} == {"in", "receipt.json"}
 
 
+def test_a_client_with_too_few_sound_photographs_is_refused(tmp_path):
+    many_broken(write_world(tmp_path))
+    with pytest.raises(InputError, match="client 0 has only 80 ratings, or too few of a score"):
+        read(tmp_path, n_clients=1, max_broken=0.5)
+
+
+def test_a_part_of_the_archive_that_was_lost_is_not_left_out_in_silence(tmp_path):
+    """Its directory, at the end, is whole."""
+    path = write_world(tmp_path) / PHOTO_ARCHIVE
+    content = bytearray(path.read_bytes())
+    start = len(content) // 3
+    content[start : start + len(content) // 25] = bytes(len(content) // 25)
+    path.write_bytes(content)
+    status, message = prepare(tmp_path, tmp_path / "out", n_clients=1)
+    assert status == 1
+    assert re.search(r"error: .*: \d of 100 photographs cannot be used \(image", message)
+
+
+@pytest.mark.parametrize("unpacked", [True, False])
+def test_a_read_that_fails_stops_and_is_not_blamed_on_the_photographs(
+    tmp_path, monkeypatch, unpacked
+):
+    write_world(tmp_path)
+    reads = iter(range(10_000))
+
+    def failing(read):
+        def now_and_then(*arguments):
+            if next(reads) % 20 == 19:
+                raise OSError(errno.EIO, "Input/output error")
+            return read(*arguments)
+
+        return now_and_then
+
+    if unpacked:
+        with zipfile.ZipFile(tmp_path / PHOTO_ARCHIVE) as archive:
+            archive.extractall(tmp_path)
+        (tmp_path / PHOTO_ARCHIVE).unlink()
+        monkeypatch.setattr(photos, "_read_file", failing(photos._read_file))
+    else:
+        monkeypatch.setattr(zipfile.ZipFile, "read", failing(zipfile.ZipFile.read))
+    status, message = prepare(tmp_path, tmp_path / "out", n_clients=1)
+    assert status == 1
+    assert message.endswith(": Input/output error; mend that and run again")
+    assert (PHOTO_ARCHIVE in message) == (not unpacked)
+
+
+def test_memory_that_runs_out_is_not_blamed_on_a_photograph(tmp_path, monkeypatch):
+    write_world(tmp_path)
+
+    def resize(*arguments):
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "resize", resize)
+    status, message = prepare(tmp_path, tmp_path / "out", n_clients=1)
+    assert (status, message[:23]) == (1, "error: memory ran out (")
+
+
 def test_what_is_left_out_is_listed_with_its_reason(tmp_path):
     """A truncated JPEG, an absurd one, a missing one and doubles, at a worker with enough left."""
     names = [f"image{n:03d}.jpg" for n in range(100)]
@@ -441,7 +501,7 @@ def test_what_is_left_out_is_listed_with_its_reason(tmp_path):
     rows += ["W1,gone.jpg,3", "W1,../image000.jpg,3", rows[50], "W1,image051.jpg,5"]
     images = {1: jpeg(1)[:300], 2: huge(2)}
     write_world(tmp_path, rows, images=images)
-    assert prepare(tmp_path, tmp_path / "out", n_clients=1) == (0, "")
+    assert prepare(tmp_path, tmp_path / "out", n_clients=1, max_broken=0.03) == (0, "")
     with (tmp_path / "out/made/d.csv").open() as file:
         found = {(row["image"], row["reason"]) for row in csv.DictReader(file)}
     assert found == {
@@ -514,7 +574,7 @@ def test_a_spoilt_entry_of_the_archive_is_left_out(tmp_path):
     path.write_bytes(content)
     data, excluded = read(tmp_path, n_clients=1)
     assert excluded[["image", "reason"]].values.tolist() == [
-        ["image007.jpg", "broken: cannot be read from the archive"]
+        ["image007.jpg", "broken: cannot be unpacked"]
     ]
     assert len(data.train.labels) + len(data.test.labels) == 99
 

@@ -26,6 +26,7 @@ READ_AS = {
     },
     "image_size": 24,
     "resize_filter": "bilinear",
+    "max_broken": 0.05,
 }  # fmt: skip
 
 

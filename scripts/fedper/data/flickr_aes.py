@@ -64,11 +64,7 @@ def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:
         names = sorted(set(chosen["image"]))
         size, resize_filter = raw.settings["image_size"], raw.settings["resize_filter"]
         images, reasons = decode_photos(photos, names, size, resize_filter, raw.n_threads)
-    if len(reasons) == len(names):
-        raise InputError(
-            f"{raw.folder / PHOTO_ARCHIVE}: none of {len(names)} photographs can be used "
-            f"({names[0]} is {reasons[names[0]]}); bring the file again, see data/README.md"
-        )
+    _check_broken(reasons, len(names), raw)
     is_broken = chosen["image"].isin(reasons.keys())
     broken = chosen[is_broken]
     broken = broken.assign(reason=broken["image"].map(reasons))
@@ -120,6 +116,17 @@ def _check_names(rated: pd.Series, there: pd.Series, photographs: Set[str], fold
             f"{folder}: none of the {rated.nunique():,} rated images is among the "
             f"{len(photographs):,} photographs: the table has names like '{rated.iloc[0]}', the "
             f"archive like '{min(photographs)}'; they do not belong together, see data/README.md"
+        )
+
+
+def _check_broken(reasons: dict[str, str], n: int, raw: RawData) -> None:
+    most = raw.settings["max_broken"]
+    if len(reasons) > most * n:
+        name, reason = next(iter(reasons.items()))
+        raise InputError(
+            f"{raw.folder / PHOTO_ARCHIVE}: {len(reasons)} of {n} photographs cannot be used "
+            f"({name} is {reason}), more than max_broken allows, {most:g} of them; bring the file "
+            "again, see data/README.md, or set max_broken"
         )
 
 

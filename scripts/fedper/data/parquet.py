@@ -5,6 +5,7 @@
 """
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ LABEL_COLUMNS = ("label", "fine_label")
 SIZE = 32
 """Pixels a side of a CIFAR image."""
 
+LFS_POINTER = b"version https://git-lfs"
+JPEG = b"\xff\xd8"
+"""How files begin that are something else."""
+
 FORMATS = ("PNG", "WEBP")
 """How images may be encoded; both keep every pixel."""
 
@@ -40,9 +45,12 @@ def read(raw: RawData) -> tuple[Dataset, pd.DataFrame]:
 
 
 def _shards(raw: RawData, split: str) -> list[Path]:
-    """List the files of a split; their names say how many there are: ``train-00000-of-00002``."""
+    """List the files of a split. Their names say how many there are: ``train-00000-of-00002``.
+
+    Older copies have a hash behind that.
+    """
     paths = sorted(raw.folder / name for name in raw.names if name.startswith(f"{split}-"))
-    named = [re.fullmatch(r"\w+-(\d+)-of-(\d+)", path.stem) for path in paths]
+    named = [re.fullmatch(r"\w+-(\d+)-of-(\d+)(-\w+)?", path.stem) for path in paths]
     if not any(named):
         return paths
     numbers = sorted((int(match[1]), int(match[2])) for match in named if match)
@@ -64,11 +72,17 @@ def _read_split(paths: list[Path], n_classes: int) -> Split:
         row = 0
         for batch in _batches(file, path):
             end = start + len(batch)
+            if end > n:
+                raise InputError(f"{path}: more rows than it says; download it again")
             labels[start:end] = _labels(batch, n_classes, path, row)
             for offset, encoded in enumerate(batch["img"]):
                 where = f"{path}: row {row + offset}"
                 images[start + offset] = _decode(encoded.as_py(), where)
             start, row = end, row + len(batch)
+        if row != file.metadata.num_rows:
+            raise InputError(
+                f"{path}: {row} rows, but it says {file.metadata.num_rows}; download it again"
+            )
     return Split(images, labels)
 
 
@@ -77,6 +91,12 @@ def _open(path: Path) -> pq.ParquetFile:
         file = pq.ParquetFile(path)
         _check_columns(file.schema_arrow, path)
     except (OSError, ValueError, pa.ArrowException) as error:
+        _raise_if_not_read(error, path)
+        with path.open("rb") as opened:
+            if opened.read(len(LFS_POINTER)) == LFS_POINTER:
+                raise InputError(
+                    f"{path}: a pointer of Git LFS, not the file; `git lfs pull` brings it"
+                ) from error
         kind = "a web page" if is_web_page(path) else str(error).splitlines()[0]
         raise InputError(
             f"{path}: not a whole parquet file ({kind}); copy or download it again"
@@ -84,10 +104,19 @@ def _open(path: Path) -> pq.ParquetFile:
     return file
 
 
+def _raise_if_not_read(error: Exception, path: Path) -> None:
+    """Raise what the system is to blame for: memory, or a read, of which Arrow names no file."""
+    if isinstance(error, MemoryError):
+        raise error
+    if isinstance(error, OSError) and error.errno is not None:
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+
+
 def _batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
     try:
         yield from file.iter_batches(batch_size=1024)
     except (OSError, pa.ArrowException) as error:
+        _raise_if_not_read(error, path)
         raise InputError(
             f"{path}: breaks off ({str(error).splitlines()[0]}); copy or download it again"
         ) from error
@@ -130,15 +159,28 @@ def _check_columns(schema: pa.Schema, path: Path) -> None:
 
 def _decode(encoded: dict | None, where: str) -> np.ndarray:
     """Decode one image; uint8 [3, SIZE, SIZE]."""
+    content = (encoded or {}).get("bytes")
+    if content is None:
+        raise InputError(
+            f"{where}: no bytes of an image; use files that hold the images, not only their paths"
+        )
     try:
-        with Image.open(io.BytesIO(encoded["bytes"]), formats=FORMATS) as image:
-            height, width = image.height, image.width
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            height, width, mode = image.height, image.width, image.mode
             pixels = np.asarray(image.convert("RGB")) if (height, width) == (SIZE, SIZE) else None
+    except MemoryError:
+        raise
     except Exception as error:  # Pillow has no common error for what can be wrong inside an image
+        if content[:2] == JPEG:
+            raise InputError(
+                f"{where}: a JPEG, in which pixels changed; use a copy in PNG"
+            ) from error
         raise InputError(f"{where}: the image does not decode; download the file again") from error
     if pixels is None:
         raise InputError(
             f"{where}: the image is {width} x {height} pixels, not {SIZE} x {SIZE}; "
             "is this the right data set?"
         )
+    if mode.startswith(("I", "F")):
+        raise InputError(f"{where}: more than 8 bits a channel; is this the right data set?")
     return pixels.transpose(2, 0, 1)

@@ -5,6 +5,7 @@ for nothing but looking them up.
 """
 
 import io
+import lzma
 import stat
 import warnings
 import zipfile
@@ -41,13 +42,19 @@ PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.Z
 """Ways of packing that Python unpacks."""
 
 
+UNPACKING_ERRORS = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError,
+)  # fmt: skip
+"""What Python raises for an entry that is damaged, cut off or encrypted."""
+
+
 class BrokenPhoto(Exception):
     """A photograph cannot be used; the message says why."""
 
 
 @dataclass(frozen=True)
 class Photos:
-    """The names of all photographs, and how to read the bytes of one."""
+    """The names of all photographs, and how to read the bytes of one (which may be BrokenPhoto)."""
 
     names: frozenset[str]
     read: Callable[[str], bytes]
@@ -69,12 +76,14 @@ def open_photos(path: Path, folder: str) -> Iterator[Photos]:
         return
     try:
         opened = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+    except OSError as error:
+        raise unreadable(error, path) from error
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         kind = "a web page" if is_web_page(path) else "truncated or no zip archive"
         raise InputError(f"{path}: {kind}; bring the file again, see data/README.md") from error
     with opened:
         entries = _checked_entries(opened, path, folder)
-        yield Photos(frozenset(entries), lambda name: opened.read(entries[name]))
+        yield Photos(frozenset(entries), lambda name: _read_entry(opened, entries[name], path))
 
 
 def decode_photos(
@@ -91,7 +100,7 @@ def decode_photos(
 
     def decode(row: int) -> None:
         try:
-            images[row] = decode_photo(_read(photos, names[row]), size, resampling)
+            images[row] = decode_photo(photos.read(names[row]), size, resampling)
         except BrokenPhoto as error:
             broken[names[row]] = f"broken: {error}"
 
@@ -120,7 +129,7 @@ def decode_photo(encoded: bytes, size: int, resampling: Image.Resampling) -> NDA
             )
             rgb = turned if turned.mode == "RGB" else turned.convert("RGB")
             small = rgb.resize((size, size), resampling)
-    except BrokenPhoto:
+    except (BrokenPhoto, MemoryError):
         raise
     except Image.DecompressionBombError as error:
         raise BrokenPhoto("too many pixels") from error
@@ -140,12 +149,21 @@ def orientation(image: Image.Image) -> int:
         return 1
 
 
-def _read(photos: Photos, name: str) -> bytes:
-    """Read the bytes of a photograph; BrokenPhoto if they are damaged, cut off or encrypted."""
+def unreadable(error: OSError, path: Path) -> OSError:
+    """Name the file that the system failed to read, in an error that is not about its content."""
+    return OSError(error.errno, error.strerror or str(error), str(path))
+
+
+def _read_entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes:
+    """Read an entry of an archive; BrokenPhoto if its bytes are damaged, cut off or encrypted."""
     try:
-        return photos.read(name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OSError) as error:
-        raise BrokenPhoto("cannot be read from the archive") from error
+        return opened.read(entry)
+    except OSError as error:
+        if error.errno is None:  # of bz2, for invalid data
+            raise BrokenPhoto("cannot be unpacked") from error
+        raise unreadable(error, path) from error
+    except UNPACKING_ERRORS as error:
+        raise BrokenPhoto("cannot be unpacked") from error
 
 
 def _read_file(path: Path) -> bytes:

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from fedper.data.dataset import Dataset, Split
 from fedper.data.partition import ClientSamples, Partition
 from fedper.errors import InputError
-from fedper.files import atomic, write_text
+from fedper.files import atomic, raise_if_not_read, write_text
 from fedper.hashing import hash_arrays, hash_values
 
 
@@ -51,6 +51,7 @@ def load_dataset(path: Path) -> Dataset:
         )
         return Dataset(train=train, test=test, mean=array["mean"], sd=array["sd"], **about)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise_if_not_read(error)
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path}: not a prepared data set ({reason}); delete it and prepare the data again"
@@ -75,6 +76,7 @@ def read_partition(path: Path) -> Partition:
         values["clients"] = [ClientSamples(**client) for client in values["clients"]]
         return Partition(**values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise_if_not_read(error)
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path}: not a partition ({reason}); delete it and run the pipeline again"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fedper.errors import InputError
 from fedper.fetch.integrity import hash_of
+from fedper.files import raise_if_not_read
 from fedper.names import DATASETS, Layout
 
 
@@ -97,5 +98,6 @@ def read_receipt(path: Path) -> dict:
         if not {"source", "folder", "files"} <= receipt.keys():
             raise ValueError("keys are missing")
     except (OSError, ValueError, AttributeError) as error:
+        raise_if_not_read(error)
         raise InputError(f"{path}: not a receipt of fetch.py ({error}); run it again") from error
     return receipt

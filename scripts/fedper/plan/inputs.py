@@ -22,7 +22,7 @@ class Prepared:
     Attributes:
         dataset: its name.
         settings: what decides its content, besides files and seed: dataset and stand_in, and for
-            FLICKR-AES n_clients, partition, image_size and resize_filter.
+            FLICKR-AES n_clients, partition, image_size, resize_filter and max_broken.
         sources: where its files come from.
         seed: of the draw of workers; None where clients are no workers.
     """
@@ -82,7 +82,7 @@ def prepared(config: dict, dataset: str, seed: int) -> Prepared:
     settings = {"dataset": dataset, "stand_in": data["stand_in"]}
     by_worker = DATASETS[dataset].clients == "workers"
     if by_worker:  # then the images are those of the workers who are drawn
-        keys = ("n_clients", "partition", "image_size", "resize_filter")
+        keys = ("n_clients", "partition", "image_size", "resize_filter", "max_broken")
         settings |= {key: data[key] for key in keys}
     return Prepared(dataset, settings, data["sources"], seed if by_worker else None)
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from fedper.errors import InputError
+from fedper.files import raise_if_not_read
 from fedper.method import phase_layers
 from fedper.names import DATASETS, MODELS
 from fedper.plan.schema import check_against_schema
@@ -21,6 +22,7 @@ def read_run(text_or_path: str) -> Run:
         text = text_or_path if source == "the settings" else Path(source).read_text("utf-8")
         values = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
+        raise_if_not_read(error)
         reason = " ".join(str(error).split())
         raise InputError(f"{source}: not readable as JSON ({reason})") from error
     about = values if isinstance(values, dict) else {}

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from fedper.errors import InputError
+from fedper.files import raise_if_not_read
 
 SCALARS = {
     "null": r"~|null|Null|NULL|",
@@ -56,6 +57,7 @@ def read_yaml(path: Path) -> dict | list:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
     except (OSError, yaml.YAMLError, RecursionError) as error:
+        raise_if_not_read(error)
         line = " ".join(str(error).split())
         raise InputError(f"{path}: not readable as YAML ({line})") from error
 

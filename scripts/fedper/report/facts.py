@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fedper.errors import InputError
+from fedper.files import raise_if_not_read
 from fedper.judge.claims import LOW_AND_HIGH_K
 from fedper.judge.moments import (
     MOMENTS,
@@ -193,6 +194,7 @@ def _read_timings(folders: Sequence[Path], abouts: list[dict]) -> pd.DataFrame:
         try:
             timing = read_csv(folder, "timing.csv", about)[["training_s", "evaluation_s"]]
         except (OSError, ValueError, KeyError) as error:
+            raise_if_not_read(error)
             reason = " ".join(str(error).split())
             raise InputError(f"{folder}/timing.csv: {reason}; train this run again") from error
         columns = describe_settings(about["run"])

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fedper.errors import InputError
+from fedper.files import raise_if_not_read
 from fedper.method import Test
 from fedper.names import data_name
 from fedper.run import Run, fingerprint
@@ -92,6 +93,7 @@ def read_about(folder: Path) -> dict:
             raise ValueError("the settings are not those of its name")
         return about
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise_if_not_read(error)
         reason = " ".join(str(error).split())
         raise InputError(f"{folder}/run.json: not readable ({reason}); train it again") from error
 
@@ -154,6 +156,7 @@ def _read_run(folder: Path) -> pd.DataFrame:
             reference = Test.from_values(settings["tests"][0]).name
         history = _with_values(history.assign(test=history.get("test", ONLY_TEST)), reference)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise_if_not_read(error)
         reason = " ".join(str(error).split())
         raise InputError(f"{folder}: not a finished run ({reason}); train it again") from error
     last = history.loc[history["reference"], "round"].max()
