@@ -1,4 +1,4 @@
-"""Remove runs, partitions and checkpoints that a scale's configuration asks for no more."""
+"""Remove runs, figures, data and checkpoints that a scale's configuration does not ask for."""
 
 import argparse
 from pathlib import Path

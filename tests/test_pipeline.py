@@ -79,11 +79,15 @@ def call(folder: Path, *command: object) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
+SMALL = ("total", "default", "all", "data", "asked")
+"""What a dry run lists besides rules that make something, and the lists of runs."""
+
+
 def planned(result) -> dict[str, int]:
     """Count the jobs of each rule that a dry run lists."""
     assert result.returncode == 0, result.stderr
     counts = re.findall(r"^(\w+) +(\d+)$", result.stdout + result.stderr, flags=re.MULTILINE)
-    return {rule: int(n) for rule, n in counts if rule not in ("total", "default", "all", "data")}
+    return {rule: int(n) for rule, n in counts if rule not in SMALL}
 
 
 ALONE = ("unshare", "--net", "--map-root-user")
@@ -159,6 +163,27 @@ def test_a_touch_or_a_comment_reruns_no_training(finished):
     with (finished / "scripts/fedper/algorithm/federated.py").open("a") as file:
         file.write('\n# a comment\n"""and a string that stands alone"""\n')
     assert "train" not in planned(snakemake(finished, "--dry-run"))
+
+
+def test_triggers_of_a_users_profile_that_would_train_nothing_are_one_error(finished):
+    result = snakemake(finished, "--dry-run", "--rerun-triggers", "mtime")
+    assert result.returncode == 1
+    (line,) = [line for line in result.stderr.splitlines() if "error" in line]
+    assert line.startswith("error: rerun-triggers without input and params: ")
+
+
+def test_a_batch_has_all_files_of_a_run(finished):
+    """How users of a cluster split work: no run is in two batches."""
+    runs, aside = finished / "results/tiny/runs", finished / "aside"
+    runs.rename(aside)
+    names = []
+    for number in range(1, 5):
+        batch = snakemake(finished, "--dry-run", "--batch", f"runs={number}/4", "--", "runs")
+        assert batch.returncode == 0, batch.stderr
+        said = batch.stdout + batch.stderr
+        names += re.findall(r"^ +wildcards: run=(\S+)$", said, re.MULTILINE)
+    aside.rename(runs)
+    assert sorted(names) == sorted(run.name for run in runs.iterdir())
 
 
 @pytest.mark.parametrize("name", ["scripts/train.py", "results/tiny/runs/*avg*/history.csv"])

@@ -4,17 +4,19 @@ import json
 import os
 import subprocess
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import yaml
 from conftest import REPOSITORY, run_main, write_run
 from fedper.plan.experiments import all_runs
-from fedper.plan.inputs import partitions_of_runs
+from fedper.plan.inputs import partitions_of_runs, prepared
 from fedper.provenance import code_digest
 
 TINY = yaml.safe_load((REPOSITORY / "tests/tiny.yaml").read_text())
 RUNS = list(all_runs(TINY).values())
 CODE = code_digest("mobilenet_v1")
+DATA = prepared(TINY, "cifar10", 0)
 
 
 @pytest.fixture
@@ -45,6 +47,18 @@ def test_a_right_run_is_brought_under_its_own_name_and_stays(elsewhere, tmp_path
     assert bring(elsewhere)[0] == 0
     assert f"was here {RUNS[0].name}" in capsys.readouterr().out
     assert (target / "history.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("left", [(), ("history.csv",), ("history.csv", "timing.csv")])
+def test_a_run_is_brought_where_a_killed_training_left_a_part_of_one(elsewhere, tmp_path, left):
+    target = tmp_path / "results/tiny/runs" / RUNS[0].name
+    target.mkdir(parents=True)
+    for name in left:
+        (target / name).write_text("a part")
+    assert bring(elsewhere)[0] == 0
+    for name in ("history.csv", "timing.csv", "run.json"):
+        assert (target / name).read_bytes() == (elsewhere / "any-name" / name).read_bytes()
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
 
 
 OTHER = replace(RUNS[0], rounds=3)
@@ -84,17 +98,22 @@ def test_prune_lists_and_then_removes_only_what_nobody_asks_for(elsewhere, tmp_p
         results / "runs" / RUNS[0].name,
         results / "partitions" / f"{partitions_of_runs(TINY)[RUNS[0].name].name}.json",
         checkpoints / RUNS[0].name,
+        results / "figures/figure2.pdf", results / "figures/partition-cifar10.png",
+        results / "figures/verdicts.csv", Path("data/prepared/tiny") / f"{DATA.name}.json",
+        Path("data/prepared/tiny") / f"{DATA.receipt}.source.json",
     ]  # fmt: skip
     other = [
         results / "runs/old-0123abcd", results / "partitions/cifar10-k4-seed0-0123abcd.json",
-        checkpoints / "old-0123abcd",
+        checkpoints / "old-0123abcd", results / "figures/figure9.png",
+        Path("data/prepared/tiny/cifar10-0123abcd.safetensors"),
     ]  # fmt: skip
     for path in (*asked, *other):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch() if path.suffix else path.mkdir()
     assert run_main("prune.py", "tiny.yaml")[0] == 0
     assert sorted(capsys.readouterr().out.splitlines()) == sorted(
-        f"not asked for {path.relative_to(tmp_path)}" for path in other
+        f"not asked for {path.relative_to(tmp_path) if path.is_absolute() else path}"
+        for path in other
     )
     assert all(path.exists() for path in other)
     assert run_main("prune.py", "tiny.yaml", "--remove")[0] == 0

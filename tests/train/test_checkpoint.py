@@ -1,6 +1,10 @@
 """A run that was interrupted goes on as if it had not been, or says in one line why it cannot."""
 
+import errno
+import fcntl
 import os
+import re
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -220,12 +224,31 @@ def test_a_run_goes_on_elsewhere_if_it_may_and_names_every_machine(play, monkeyp
     assert again.to_csv() == whole.to_csv()
 
 
+WHO = f"{socket.gethostname()}, process {os.getpid()}"
+
+
 def test_two_processes_do_not_train_the_same_run(tmp_path):
     folder = tmp_path / "checkpoints"
     with (
         kept_in(folder),
-        pytest.raises(InputError, match="checkpoints: another process trains this run"),
+        pytest.raises(InputError, match=f"lock: {re.escape(WHO)} trains this run; wait for it or"),
         kept_in(folder),
+    ):
+        pass
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_that_refuses_locks_is_named_and_not_another_process(
+    tmp_path, monkeypatch, number
+):
+    def refuse(file, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with (
+        pytest.raises(InputError, match=r"\.lock: this file system refuses locks \("),
+        kept_in(tmp_path / "checkpoints"),
     ):
         pass
 

@@ -16,8 +16,8 @@ if sys.getfilesystemencoding() != "utf-8":
         f"error: the locale's encoding is {sys.getfilesystemencoding()}; export PYTHONUTF8=1"
     )
 # Jobs call this Python and write UTF-8, even if Snakemake was called by its path.
-python = Path(sys.executable).parent
-os.environ.update(PATH=f"{python}{os.pathsep}{os.environ['PATH']}", PYTHONUTF8="1")
+python = str(Path(sys.executable).parent)
+os.environ.update(PATH=os.pathsep.join([python, *os.get_exec_path()]), PYTHONUTF8="1")
 # The scripts use the package beside them, and so does the workflow, installed or not.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 from fedper.plan.config import read_config
@@ -139,6 +139,7 @@ for path in (*INPUTS, *Path(RESULTS).rglob("*")):
 wildcard_constraints:
     run="|".join(TRAINED),
     figure="|".join(config["figures"]),
+    asked="|".join(["all", *config["figures"]]),
     dataset="|".join(config["datasets"]),
     receipt="|".join(RECEIPT_OF),
     prepared="|".join(PREPARED_OF),
@@ -201,9 +202,16 @@ def folders_of(runs):
     return [folder_of(run) for run in runs if not is_missing(run)]
 
 
-def missing_of(runs):
-    """The runs that `make redraw` does not find, for --missing."""
-    return json.dumps([describe_run(run) for run in runs if is_missing(run)])
+def runs_asked_for(asked):
+    """The runs behind a figure, or behind all figures and tables ("all"), for rule asked."""
+    runs = RUNS.values() if asked == "all" else figure_runs(config, asked)
+    missing = [describe_run(run) for run in runs if is_missing(run)]
+    return json.dumps({"folders": folders_of(runs), "missing": missing}, indent=1)
+
+
+def asked(what):
+    """The file that names those runs, see rule asked."""
+    return f"{LOGS}/asked/{what}.json"
 
 
 def figures_of_report():
@@ -237,6 +245,24 @@ def is_missing(run):
     """Tell whether a run is not there, and will not be trained because of `make redraw`."""
     files = [Path(folder_of(run), name) for name in FILES_OF_A_RUN]
     return REDRAW and not all(map(Path.exists, files))
+
+
+def code_of_training(run):
+    """The digest of the code that trains a run, which Snakemake compares as a parameter.
+
+    A user's profile may tell Snakemake not to compare parameters; then it would train nothing after
+    a change of code or settings.
+    """
+    triggers = {
+        trigger.name.lower() for trigger in workflow.dag_settings.rerun_triggers
+    }
+    missing = {"params", "input"} - triggers
+    if missing:
+        sys.exit(
+            f"error: rerun-triggers without {' and '.join(sorted(missing))}: a change of code or settings "
+            "would train nothing; leave rerun-triggers out, in your profile too"
+        )
+    return code_digest(run.model)
 
 
 def limits_of_a_run():

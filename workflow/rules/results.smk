@@ -1,9 +1,23 @@
-# From runs to figures, tables, verdicts and the figures that the report's text names.
+# From runs to figures, tables, verdicts and the numbers that the report's text names.
+
+
+# Which runs a figure or table shows: more than a command line can hold.
+rule asked:
+    output:
+        asked("{asked}"),
+    log:
+        f"{LOGS}/asked/{{asked}}.log",
+    localrule: True
+    params:
+        runs=lambda w: runs_asked_for(w.asked),
+    run:
+        Path(output[0]).write_text(params.runs)
 
 
 rule figure:
     input:
         files_of_runs=lambda w: files_of(figure_runs(config, w.figure)),
+        asked=lambda w: asked(w.figure),
         script=ancient(SCRIPTS / "draw_figure.py"),
     output:
         pdf=f"{RESULTS}/figures/{{figure}}.pdf",
@@ -20,14 +34,12 @@ rule figure:
         ENVIRONMENT
     params:
         code=digest_of(SCRIPTS / "draw_figure.py"),
-        runs=lambda w: folders_of(figure_runs(config, w.figure)),
-        missing=lambda w: missing_of(figure_runs(config, w.figure)),
         draw=lambda w: FIGURE_OF[w.figure]["draw"],
         note=lambda w: describe_figure(config, w.figure),
         caption=lambda w: FIGURE_OF[w.figure]["caption"],
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
-        "python {input.script:q} {params.draw} --runs {params.runs} --missing {params.missing:q}"
+        "python {input.script:q} {params.draw} --runs {input.asked}"
         " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
@@ -63,6 +75,7 @@ rule figure_multiverse:
 rule table:
     input:
         files_of_runs=lambda w: files_of(RUNS.values()),
+        asked=asked("all"),
         known=PAPER / "results.yaml",
         script=ancient(SCRIPTS / "make_table.py"),
     output:
@@ -84,13 +97,11 @@ rule table:
         ENVIRONMENT
     params:
         code=digest_of(SCRIPTS / "make_table.py"),
-        runs=lambda w: folders_of(RUNS.values()),
-        missing=lambda w: missing_of(RUNS.values()),
         note=describe_all(config),
         caption=lambda w: CAPTIONS[f"table{w.n}"],
         stem=lambda w, output: Path(output.csv).with_suffix(""),
     shell:
-        "python {input.script:q} {wildcards.n} --runs {params.runs} --missing {params.missing:q}"
+        "python {input.script:q} {wildcards.n} --runs {input.asked}"
         " --note {params.note:q} --known {input.known:q} --out {params.stem} 2>&1 | tee {log}"
 
 
@@ -128,6 +139,7 @@ rule table_of_settings:
 rule claims:
     input:
         files_of_runs=lambda w: files_of(RUNS.values()),
+        asked=asked("all"),
         script=ancient(SCRIPTS / "judge_claims.py"),
     output:
         json=f"{RESULTS}/claims.json",
@@ -144,13 +156,11 @@ rule claims:
         ENVIRONMENT
     params:
         code=digest_of(SCRIPTS / "judge_claims.py"),
-        runs=lambda w: folders_of(RUNS.values()),
-        missing=lambda w: missing_of(RUNS.values()),
         note=describe_all(config),
         caption=CAPTIONS["claims"],
         stem=lambda w, output: Path(output.json).with_suffix(""),
     shell:
-        "python {input.script:q} --runs {params.runs} --missing {params.missing:q}"
+        "python {input.script:q} --runs {input.asked}"
         " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
 
 
@@ -182,6 +192,7 @@ rule figure_verdicts:
 rule facts:
     input:
         files_of_runs=lambda w: files_of(RUNS.values(), FILES_OF_A_RUN),
+        asked=asked("all"),
         script=ancient(SCRIPTS / "gather_facts.py"),
     output:
         facts=FACTS,
@@ -192,11 +203,9 @@ rule facts:
         ENVIRONMENT
     params:
         code=digest_of(SCRIPTS / "gather_facts.py"),
-        runs=lambda w: folders_of(RUNS.values()),
-        missing=lambda w: missing_of(RUNS.values()),
         note=describe_all(config),
         scale=config["scale"],
         stem=lambda w, output: Path(output.facts).with_suffix(""),
     shell:
-        "python {input.script:q} --runs {params.runs} --missing {params.missing:q}"
+        "python {input.script:q} --runs {input.asked}"
         " --note {params.note:q} --scale {params.scale} --out {params.stem} 2>&1 | tee {log}"

@@ -29,7 +29,7 @@ rule train:
         checkpoints=lambda w: f"checkpoints/{config['scale']}/{w.run}",
         folder=lambda w, output: Path(output.history).parent,
         # a change in the code, though not in a comment, makes all runs stale
-        code=lambda w: code_digest(TRAINED[w.run].model),
+        code=lambda w: code_of_training(TRAINED[w.run]),
     shell:
         "python {input.script:q} --run {params.settings:q} --data {input.data}"
         " --partition {input.partition} --device {resources.device}"

@@ -5,7 +5,11 @@ The last two are kept: should the last be damaged, the run goes on from the one 
 keyed by (seed, round, client), so what follows does not depend on where a run was interrupted.
 """
 
+import errno
+import fcntl
 import json
+import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -25,6 +29,8 @@ from fedper.job.record import MACHINE_KEYS
 
 N_KEPT = 2
 LOCK = ".lock"
+OWNER = ".owner"
+"""Who holds the lock, for people."""
 
 
 @contextmanager
@@ -38,14 +44,32 @@ def kept_in(folder: Path | None) -> Iterator[None]:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
+    lock, owner = folder / LOCK, folder / OWNER
     try:
-        with FileLock(folder / LOCK, timeout=0):
+        with FileLock(lock, timeout=0):
+            owner.write_text(f"{socket.gethostname()}, process {os.getpid()}", encoding="utf-8")
             yield
             remove(folder)
     except Timeout:
-        raise InputError(
-            f"{folder}: another process trains this run; wait for it, or stop it"
-        ) from None
+        raise InputError(_why_locked(lock, owner)) from None
+
+
+def _why_locked(lock: Path, owner: Path) -> str:
+    """Tell a lock that another process holds from a file system that refuses locks.
+
+    Where it does not know them (ENOSYS), filelock makes a file, which stays if its process is killed.
+    """
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.ENOSYS):
+                return (
+                    f"{lock}: this file system refuses locks ({error.strerror}); make checkpoints/ "
+                    "a link to a folder on another, or mount it with locks"
+                )
+    who = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
+    return f"{lock}: {who} trains this run; wait for it or stop it; if it is gone, remove this file"
 
 
 @dataclass
@@ -121,7 +145,7 @@ class Checkpoints:
 def remove(folder: Path) -> None:
     """Remove the checkpoints in ``folder``, and the folder if nothing else is in it."""
     remove_leftovers(folder, "*.safetensors")
-    for path in [*_newest_first(folder), folder / LOCK]:
+    for path in [*_newest_first(folder), folder / LOCK, folder / OWNER]:
         path.unlink(missing_ok=True)
     if not any(folder.iterdir()):
         folder.rmdir()

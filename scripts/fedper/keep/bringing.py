@@ -91,8 +91,11 @@ def check_run(folder: Path, asked_for: set[str]) -> str:
 
 
 def copy_run(folder: Path, target: Path) -> bool:
-    """Copy a run whole or not at all; return False if there is one already, which stays."""
-    if target.exists():
+    """Copy a run whole or not at all; return False if there is a whole one, which stays.
+
+    A folder that lacks a file, as a training that was killed leaves it, is replaced.
+    """
+    if all((target / file).is_file() for file in FILES_OF_A_RUN):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as temporary:
@@ -100,5 +103,7 @@ def copy_run(folder: Path, target: Path) -> bool:
         copy.mkdir()
         for file in FILES_OF_A_RUN:
             shutil.copy(folder / file, copy / file)
+        if target.exists():
+            target.rename(Path(temporary) / "incomplete")
         copy.rename(target)
     return True

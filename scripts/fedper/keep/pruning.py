@@ -1,10 +1,13 @@
-"""Runs, partitions and checkpoints that a configuration does not ask for any more."""
+"""Files that a configuration does not ask for any more."""
 
 import shutil
 from pathlib import Path
 
 from fedper.plan.experiments import all_runs
 from fedper.plan.inputs import all_partitions
+
+OTHER_FIGURES = ("verdicts", "multiverse")
+"""Figures that no configuration names."""
 
 
 def prune(config: dict, remove: bool) -> list[Path]:
@@ -17,9 +20,22 @@ def prune(config: dict, remove: bool) -> list[Path]:
 
 
 def not_asked_for(config: dict) -> list[Path]:
-    """List folders of runs and of checkpoints, and partitions, that ``config`` does not name."""
-    results, checkpoints = (Path(top) / config["scale"] for top in ("results", "checkpoints"))
-    found = [*results.glob("runs/*"), *results.glob("partitions/*.json"), *checkpoints.glob("*")]
-    drawn = {f"{name}.json" for name in all_partitions(config)}
-    asked_for = drawn | set(all_runs(config))
-    return sorted(path for path in found if path.name not in asked_for)
+    """List what ``config`` does not name: runs, checkpoints, partitions, figures, prepared data."""
+    scale = config["scale"]
+    results, prepared = Path("results") / scale, Path("data/prepared") / scale
+    partitions = all_partitions(config)
+    data = [partition.data for partition in partitions.values()]
+    figures = {*config["figures"], *OTHER_FIGURES, *(f"partition-{d}" for d in config["datasets"])}
+    asked_for = {
+        (results / "runs", "*"): set(all_runs(config)),
+        (Path("checkpoints") / scale, "*"): set(all_runs(config)),
+        (results / "partitions", "*.json"): set(partitions),
+        (results / "figures", "*.*"): figures,
+        (prepared, "*.*"): {name for one in data for name in (one.name, one.receipt)},
+    }
+    return sorted(
+        path
+        for (folder, pattern), names in asked_for.items()
+        for path in folder.glob(pattern)
+        if path.name.split(".")[0] not in names
+    )

@@ -11,17 +11,31 @@ from fedper.results.histories import read_clients, read_tests
 
 
 def parser_of_runs(description: str) -> ArgumentParser:
-    """Make a parser of --runs, --missing, --note and --out, for :func:`read_runs`."""
+    """Make a parser of --runs, --note and --out, for :func:`read_runs`."""
     parser = ArgumentParser(description=description)
-    parser.add_argument("--runs", type=Path, nargs="*", required=True, help="folders of runs")
     parser.add_argument(
-        "--missing",
-        default="[]",
-        help="runs that were asked for and are not there: JSON, a list of their RUN_COLUMNS",
+        "--runs",
+        type=Path,
+        nargs="*",
+        required=True,
+        help="folders of runs; or a JSON file: folders, and under missing the RUN_COLUMNS of runs "
+        "that were asked for and are not there",
     )
     parser.add_argument("--note", required=True, help="what data and scale this shows")
     parser.add_argument("--out", type=Path, required=True, help="path without its suffix")
     return parser
+
+
+def asked_for(arguments: Namespace) -> tuple[list[Path], list[dict]]:
+    """Return the folders of runs on a command line, and what is missing.
+
+    A file can name more of them than a command line can hold.
+    """
+    runs = arguments.runs
+    if [path.suffix for path in runs] != [".json"]:
+        return runs, []
+    asked = json.loads(runs[0].read_text(encoding="utf-8"))
+    return [Path(folder) for folder in asked["folders"]], asked["missing"]
 
 
 def read_runs(arguments: Namespace, every_test: bool = False) -> tuple[pd.DataFrame, str]:
@@ -35,8 +49,8 @@ def read_runs(arguments: Namespace, every_test: bool = False) -> tuple[pd.DataFr
         the runs, and the note with the names of runs that have no accuracy, and of those that
         more than one machine computed.
     """
-    missing = json.loads(arguments.missing)
-    clients = read_clients(arguments.runs, missing)
-    notes = filter(None, (describe_faults(clients), describe_machines(arguments.runs)))
+    folders, missing = asked_for(arguments)
+    clients = read_clients(folders, missing)
+    notes = filter(None, (describe_faults(clients), describe_machines(folders)))
     note = ". ".join([arguments.note, *(words[0].upper() + words[1:] for words in notes)])
-    return read_tests(arguments.runs, missing) if every_test else clients, note
+    return read_tests(folders, missing) if every_test else clients, note
