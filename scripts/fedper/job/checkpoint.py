@@ -44,32 +44,44 @@ def kept_in(folder: Path | None) -> Iterator[None]:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    lock, owner = folder / LOCK, folder / OWNER
+    lock, owner = FileLock(folder / LOCK, timeout=0), folder / OWNER
     try:
-        with FileLock(lock, timeout=0):
-            owner.write_text(f"{socket.gethostname()}, process {os.getpid()}", encoding="utf-8")
-            yield
-            remove(folder)
+        lock.acquire()
     except Timeout:
-        raise InputError(_why_locked(lock, owner)) from None
+        raise InputError(_why_locked(folder / LOCK, owner)) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+            raise
+        raise InputError(_refused(folder / LOCK, error)) from error
+    try:
+        owner.write_text(f"{socket.gethostname()}, process {os.getpid()}", encoding="utf-8")
+        yield
+        remove(folder)
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
 
 
 def _why_locked(lock: Path, owner: Path) -> str:
     """Tell a lock that another process holds from a file system that refuses locks.
 
-    Where it does not know them (ENOSYS), filelock makes a file, which stays if its process is killed.
+    Where it does not know them (ENOSYS), filelock makes a file, which stays after a kill.
     """
     with lock.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.ENOSYS):
-                return (
-                    f"{lock}: this file system refuses locks ({error.strerror}); make checkpoints/ "
-                    "a link to a folder on another, or mount it with locks"
-                )
+                return _refused(lock, error)
     who = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
     return f"{lock}: {who} trains this run; wait for it or stop it; if it is gone, remove this file"
+
+
+def _refused(lock: Path, error: OSError) -> str:
+    return (
+        f"{lock}: this file system refuses locks ({error.strerror}); make checkpoints/ a link to a "
+        "folder on another, or mount it with locks"
+    )
 
 
 @dataclass
