@@ -6,6 +6,7 @@ import pytest
 from canvas import must_hold_its_texts, texts_of
 from conftest import REPOSITORY
 from fedper.draw.figures import DRAWERS, OF_EVERY_TEST
+from fedper.draw.panels import panels_of
 from fedper.plan.config import read_config
 from fedper.plan.experiments import describe_figure, figure_runs
 from fedper.plan.yaml_files import read_yaml
@@ -46,6 +47,19 @@ def draw(name: str, runs: list, lost: int):
     if words := describe_faults(clients):
         note += f"; {words}"
     return draw_summed(sum_up(clients), note)
+
+
+def test_what_has_no_value_has_no_panel_unless_nothing_has_one():
+    frame = pd.DataFrame(
+        {
+            "dataset": ["cifar10", "cifar10", "cifar100"],
+            "model": ["mobilenet_v1", "resnet34", "mobilenet_v1"],
+            "accuracy": [0.5, np.nan, np.nan],
+        }
+    )
+    assert [title for title, _ in panels_of(frame)] == ["(a) MobileNet-v1"]
+    assert len(panels_of(frame.assign(accuracy=np.nan))) == 3
+    assert len(panels_of(frame.assign(accuracy=0.5))) == 3
 
 
 @pytest.mark.parametrize("name", ASKED)

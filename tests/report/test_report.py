@@ -134,6 +134,18 @@ def test_figures_of_the_report_come_from_their_tables_and_partitions_are_first(t
     assert shown[1]["caption"].startswith(figures["figure2"]["caption"])
 
 
+def test_a_figure_without_any_value_is_not_in_the_report(tmp_path):
+    config, figures, captions = (
+        read_yaml(REPOSITORY / path)
+        for path in ("config/quick.yaml", "paper/figures.yaml", "paper/captions.yaml")
+    )
+    for name, accuracy in (("figure2", ""), ("figure7", "0.5")):
+        (tmp_path / f"{name}.pdf").touch()
+        (tmp_path / f"{name}.csv").write_text(f"seed,accuracy\n0,{accuracy}\n1,\n")
+    shown = list_figures(config, figures, captions, tmp_path)
+    assert [one["name"] for one in shown] == ["figure7"]
+
+
 def test_every_figure_has_a_number_of_its_own_and_a_drawer():
     figures = read_yaml(REPOSITORY / "paper/figures.yaml")
     numbers = [figure["number"] for figure in figures.values()]

@@ -133,7 +133,7 @@ def _band(curves: pd.DataFrame, keys: pd.Series) -> str:
 
 def _draw_line(ax: Axes, points: pd.DataFrame, label: str, look: Look) -> None:
     if points.empty:
-        ax.plot([], [], label=f"{label}: no value", **look)
+        ax.plot([], [], label=f"{label}: no value", markersize=3.5, **look)
         return
     last = points["round"].max()
     sns.lineplot(

@@ -21,7 +21,8 @@ def draw_moments(runs: pd.DataFrame, note: str) -> Figure:
     runs: as of :func:`fedper.judge.moments.at_moments`. There is a panel for each data set and
     model.
     """
-    methods = sorted(runs["method"].unique(), key=lambda method: [*LOOKS, method].index(method))
+    drawn = runs.dropna(subset="accuracy")["method"].unique()
+    methods = sorted(drawn, key=lambda method: [*LOOKS, method].index(method))
 
     def draw(ax: Axes, rows: pd.DataFrame) -> None:
         _draw_lines(ax, rows, methods)

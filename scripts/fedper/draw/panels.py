@@ -13,12 +13,18 @@ from fedper.names import dataset_order, dataset_title, model_order, model_title
 
 
 def panels_of(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
-    """List the title of each panel, and which rows of the frame it shows, in the paper's order."""
-    several = frame["dataset"].nunique() > 1
+    """List the title of each panel, and which rows of the frame it shows, in the paper's order.
+
+    Data sets and models of which no run has an accuracy have no panel, unless none has one.
+    """
+    has_value = frame["accuracy"].notna()
+    shown = frame[has_value] if has_value.any() else frame
+    several = shown["dataset"].nunique() > 1
     panels = []
-    for dataset in sorted(frame["dataset"].unique(), key=dataset_order):
+    for dataset in sorted(shown["dataset"].unique(), key=dataset_order):
         of_dataset = frame["dataset"] == dataset
-        for model in sorted(frame["model"][of_dataset].unique(), key=model_order):
+        models = shown["model"][shown["dataset"] == dataset].unique()
+        for model in sorted(models, key=model_order):
             title = f"{dataset_title(dataset)}, {model_title(model)}"
             title = title if several else model_title(model)
             letter = ascii_lowercase[len(panels)]

@@ -42,7 +42,8 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
         InputError: a run's ``run.json`` or ``timing.csv`` cannot be read.
     """
     abouts = [read_about(folder) for folder in folders]
-    names = sorted(clients["dataset"].unique(), key=dataset_order)
+    there = clients[clients["fault"] != "missing"]
+    names = sorted((there if len(there) else clients)["dataset"].unique(), key=dataset_order)
     wrong = Counter(faults(clients)["fault"])
     timing = _read_timings(folders, abouts)
     return {

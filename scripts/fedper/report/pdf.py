@@ -1,5 +1,6 @@
 """The report: Typst source in ``paper/``, compiled with the results of a scale."""
 
+import csv
 import json
 import os
 from itertools import count
@@ -23,7 +24,7 @@ SECTIONS = {"moments": "what FedPer buys"}
 
 
 def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> list[dict]:
-    """List the figures in ``folder``: section of the report, name, number, caption.
+    """List the figures in ``folder`` that show a value: section, name, number, caption.
 
     Those of partitions come first; the multiverse and that of verdicts last. Their numbers are
     those of S1, S2, … that are free.
@@ -56,8 +57,17 @@ def list_figures(config: dict, figures: dict, captions: dict, folder: Path) -> l
     return [
         {"section": section, "name": name, "number": number, "caption": f"{caption} {note}."}
         for section, name, number, caption, note in shown
-        if (folder / f"{name}.pdf").exists()
+        if (folder / f"{name}.pdf").exists() and has_value(folder / f"{name}.csv")
     ]
+
+
+def has_value(points: Path) -> bool:
+    """Tell whether any of a figure's points has an accuracy; True for figures of something else."""
+    if not points.exists():
+        return True
+    with points.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return not rows or "accuracy" not in rows[0] or any(row["accuracy"] for row in rows)
 
 
 def compile_report(source: Path, results: Path, figures: list[dict], out: Path) -> None:
