@@ -57,7 +57,7 @@ def test_what_has_no_value_has_no_panel_unless_nothing_has_one():
             "accuracy": [0.5, np.nan, np.nan],
         }
     )
-    assert [title for title, _ in panels_of(frame)] == ["(a) MobileNet-v1"]
+    assert [title for title, _ in panels_of(frame)] == ["(a) CIFAR-10, MobileNet-v1"]
     assert len(panels_of(frame.assign(accuracy=np.nan))) == 3
     assert len(panels_of(frame.assign(accuracy=0.5))) == 3
 

@@ -19,7 +19,7 @@ def panels_of(frame: pd.DataFrame) -> list[tuple[str, pd.Series]]:
     """
     has_value = frame["accuracy"].notna()
     shown = frame[has_value] if has_value.any() else frame
-    several = shown["dataset"].nunique() > 1
+    several = frame["dataset"].nunique() > 1
     panels = []
     for dataset in sorted(shown["dataset"].unique(), key=dataset_order):
         of_dataset = frame["dataset"] == dataset
@@ -42,7 +42,8 @@ def draw_grid(frame: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None]) -
     panels = panels_of(frame)
     n_columns = min(2, len(panels))
     n_rows = -(-len(panels) // n_columns)
-    figure = Figure(figsize=(TEXT_WIDTH * n_columns / 2, 2.1 * n_rows + 0.3), layout="constrained")
+    height = 2.1 * n_rows + (0.3 if n_columns > 1 else 0.8)  # a narrow figure's note has more lines
+    figure = Figure(figsize=(TEXT_WIDTH * n_columns / 2, height), layout="constrained")
     axes = figure.subplots(n_rows, n_columns, squeeze=False).reshape(-1)
     for ax in axes[len(panels) :]:
         ax.set_visible(False)
