@@ -1,5 +1,6 @@
 """What README and the pages in docs/ say of results and commands is what the files say."""
 
+import json
 import re
 
 import pandas as pd
@@ -26,6 +27,24 @@ def test_every_accuracy_in_the_readme_is_the_one_in_table_1():
         for model, k, k_p, accuracy in RESULT_ROW.findall(TEXTS["results/former/README.md"])
     }
     assert found == expected
+
+
+def test_what_the_readme_says_was_found_is_what_the_files_say():
+    folder = REPOSITORY / "results/cpu"
+    facts = json.loads((folder / "facts.json").read_text())
+    (found,) = [row for row in facts["moments"] if (row["dataset"], row["k"]) == ("CIFAR-10", 4)]
+    for moment, one in found["at"].items():
+        interval = f"{one['difference']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f})"
+        row = f"| {moment} | {one['fedavg']:.3f} | {one['fedper']:.3f} | {interval} |"
+        assert row in TEXTS["README.md"]
+    claims = {c["claim"]: c for c in json.loads((folder / "claims.json").read_text())["claims"]}
+    part = claims["C1"]["parts"][0]
+    assert (
+        f"differ: {part['verdict']}** (corrected p = {part['p_corrected']:.1g})"
+        in TEXTS["README.md"]
+    )
+    assert "inconclusive" in claims["C6"]["verdict"]
+    assert f"{facts['n_trained']} of 143 runs" in TEXTS["README.md"]
 
 
 @pytest.mark.parametrize(
