@@ -14,6 +14,11 @@ TRY_AGAIN = 75
 """Exit status of what is to be called again and then goes on (EX_TEMPFAIL of sysexits.h)."""
 
 
+def one_line(error: Exception) -> str:
+    """Write an error in one line, whatever line breaks are in what it quotes."""
+    return "\\n".join(str(error).splitlines())
+
+
 def say(line: str) -> None:
     """Print a line at once, or nothing if whoever read the output is gone.
 
@@ -47,7 +52,7 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
             say(str(stopped))
             sys.exit(TRY_AGAIN)
         except InputError as error:
-            sys.exit(f"error: {error}")
+            sys.exit(f"error: {one_line(error)}")
         except MemoryError as error:
             sys.exit(f"error: memory ran out ({error or 'MemoryError'}); free some and run again")
         except RuntimeError as error:

@@ -1,12 +1,15 @@
 """Writing files whole: a reader sees the old file or the new one, never a part."""
 
 import errno
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from fedper.errors import InputError
 
 PREFIX = ".writing-"
 """How the names of the folders of temporary files begin."""
@@ -45,6 +48,27 @@ def atomic(path: Path) -> Iterator[Path]:
         _sync(path.parent)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_json(path: Path, made_by: str) -> dict:
+    """Read JSON that a script (``made_by``) wrote; raise InputError if it is not readable."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not readable as JSON ({error}); {made_by} makes it") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: not what {made_by} writes; make it again")
+    return values
+
+
+@contextmanager
+def naming(path: Path, made_by: str) -> Iterator[None]:
+    """Turn the error of a key that a file lacks, or of a value of another kind, into InputError."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path}: not what {made_by} writes ({reason}); make it again") from error
 
 
 def remove_leftovers(folder: Path, pattern: str) -> None:

@@ -22,6 +22,7 @@ from fedper.data.stored import load_dataset, save_dataset
 from fedper.errors import InputError
 from fedper.train.set_up import on_device
 from PIL import Image
+from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
 DIGITS = {"test_fraction": 0.4, "copies": 3, "rotation_degrees": 10, "shift": 0.06, "seed": 0}
@@ -321,7 +322,7 @@ def _missing_shard_with_a_hash(folder):
 
 BAD_INPUT = {
     _only_paths: "row 0: no bytes of an image; use files that hold the images",
-    _jpeg: "row 0: a JPEG, which changed pixels; use a copy in PNG",
+    _jpeg: "row 0: a JPEG, in which pixels changed; use a copy in PNG",
     _sixteen_bits: "row 0: more than 8 bits a channel",
     _git_lfs: "a pointer of Git LFS, not the file; `git lfs pull` brings it",
     _missing_shard_with_a_hash: "0a1b2c3d4e5f6a7b.parquet are not the files of one whole",
@@ -506,3 +507,11 @@ def test_real_cifar100_is_partitioned_with_balance(k):
     assert len({len(client.test) for client in clients}) == 1
     for client in clients:
         assert sorted(set(train[client.train].tolist())) == client.classes
+
+
+@pytest.mark.parametrize("tensors", [{}, {"train.images": torch.zeros(2).to(torch.float8_e4m3fn)}])
+def test_a_safetensors_file_of_something_else_is_one_line(tmp_path, tensors):
+    path = tmp_path / "d.safetensors"
+    save_file(tensors, path)
+    with pytest.raises(InputError, match=r"d.safetensors: not a prepared data set \("):
+        load_dataset(path)

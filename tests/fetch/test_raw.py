@@ -1,10 +1,11 @@
 """Files at hand, as caches and other users leave them."""
 
+import json
 import os
 
 import pytest
 from fedper.errors import InputError
-from fedper.fetch.raw import describe_files, raw_files, size_of
+from fedper.fetch.raw import describe_files, raw_files, read_receipt, size_of
 from fedper.names import DATASETS
 
 
@@ -43,3 +44,20 @@ def test_a_folder_that_may_not_be_read_is_one_line(tmp_path):
     (tmp_path / "raw").chmod(0)
     with pytest.raises(InputError, match="raw: Permission denied; let it be read"):
         raw_files("cifar10", tmp_path / "raw")
+
+
+GOOD = {"a.csv": {"bytes": 1, "sha256": "00"}}
+
+
+@pytest.mark.parametrize(
+    "files", [7, ["a.csv"], None, {"a.csv": 7}, {"a.csv": {}}, {"x" * 300: GOOD["a.csv"]},
+              {"../a.csv": GOOD["a.csv"]}],
+)  # fmt: skip
+def test_a_receipt_with_other_files_than_files_is_one_line(tmp_path, files):
+    path = tmp_path / "receipt.json"
+    receipt = {"source": "files", "folder": str(tmp_path)}
+    path.write_text(json.dumps(receipt | {"files": files}))
+    with pytest.raises(InputError, match=r"receipt.json: not a receipt of fetch.py \("):
+        read_receipt(path)
+    path.write_text(json.dumps(receipt | {"files": GOOD}))
+    assert read_receipt(path)["files"] == GOOD

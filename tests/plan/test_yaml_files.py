@@ -2,10 +2,11 @@
 
 import math
 import string
+from pathlib import Path
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from conftest import REPOSITORY, run_main
 from fedper.errors import InputError
 from fedper.plan.config import lay_over, read_config
 from fedper.plan.yaml_files import parse_yaml, plain, read_yaml
@@ -63,7 +64,13 @@ def test_every_float_is_read_as_python_writes_it(value):
         ("title: x".encode("utf-16"), "not UTF-8 (byte 0); save it as UTF-8"),
         (b"a: [", "not readable as YAML"),
         (b"a: " + b"[" * 5000, "not readable as YAML"),
-        (b"? [1]\n: 2", "stands twice in a mapping"),
+        (b"? [1]\n: 2", "the key [1] is no text, line 1; put it in quotes"),
+        (b"a: {1: 0}", "the key 1 is no text, line 1; put it in quotes"),
+        (b"a: !!bool x", "not readable as YAML"),
+        (b"a: !!int x", "not readable as YAML"),
+        (b"a: !!timestamp x", "not readable as YAML"),
+        (b'a: "\\U00110000"', "not readable as YAML"),
+        (b"a: 1" + b"0" * 4301, "not readable as YAML"),
     ],
 )
 def test_what_cannot_be_trusted_is_one_line_with_the_file(tmp_path, content, words):
@@ -98,6 +105,26 @@ def test_what_config_lays_over_the_file_is_read_alike_and_blamed_for_itself():
     assert lay_over({"a": {"b": 1, "c": 2}, "d": [1, 2]}, {"a": {"b": 3}, "d": [4]}) == {
         "a": {"b": 3, "c": 2}, "d": [4],
     }  # fmt: skip
+
+
+def test_a_number_that_no_float_holds_is_one_line(tmp_path):
+    path = tmp_path / "quick.yaml"
+    text = (REPOSITORY / "config/quick.yaml").read_text()
+    path.write_text(text.replace("momentum: 0.9", "momentum: 1" + "0" * 309))
+    with pytest.raises(InputError, match=r"optimiser.momentum: 1000"):
+        read_config(path)
+    with pytest.raises(InputError, match=r"--config: Exceeds the limit"):
+        read_config(REPOSITORY / "config/quick.yaml", {"seeds": ["1" + "0" * 4301]})
+
+
+@pytest.mark.parametrize("key", ["a\nb", "a\u2028b", "a\r\nb"])
+def test_what_an_error_quotes_is_in_one_line(tmp_path, monkeypatch, key):
+    monkeypatch.chdir(tmp_path)
+    config = yaml.safe_load((REPOSITORY / "config/quick.yaml").read_text()) | {key: 1}
+    Path("quick.yaml").write_text(yaml.safe_dump(config))
+    status, message = run_main("prune.py", "quick.yaml")
+    assert (status, len(message.splitlines())) == (1, 1)
+    assert message.startswith("error: quick.yaml: unknown key")
 
 
 @pytest.mark.parametrize(

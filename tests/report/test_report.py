@@ -11,6 +11,7 @@ import yaml
 from conftest import REPOSITORY, RUN, change, diverge, run_main, write_run
 from fedper import names
 from fedper.draw.figures import DRAWERS
+from fedper.errors import InputError
 from fedper.plan.yaml_files import read_yaml
 from fedper.report.facts import gather_facts, gather_metrics
 from fedper.report.pdf import list_figures
@@ -169,6 +170,39 @@ def test_facts_count_what_diverged(results):
     facts = gather_facts(read_clients(folders), folders)
     assert (facts["n_runs"], facts["n_diverged"]) == (4, 1)
     assert facts["headline"][0]["n_seeds_fedavg"] == 1
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda about: about.pop("device"), lambda about: about.update(device=7),
+        lambda about: about.pop("versions"), lambda about: about.update(versions=7),
+        lambda about: about.update(code_sha256=7), lambda about: about.update(machines=7),
+        lambda about: about.update(machines=[{"device": "one"}, {}]),
+    ],
+)  # fmt: skip
+def test_a_run_json_that_lacks_what_facts_name_is_one_line(results, spoil):
+    folders = sorted(results.glob("runs/*"))
+    about = json.loads((folders[1] / "run.json").read_text())
+    spoil(about)
+    (folders[1] / "run.json").write_text(json.dumps(about))
+    with pytest.raises(InputError, match=r"run.json: not ") as refused:
+        gather_facts(read_clients(folders), folders)
+    assert str(refused.value).startswith(str(folders[1]))
+
+
+@pytest.mark.parametrize("script", ["draw_verdicts.py", "write_crate.py"])
+@pytest.mark.parametrize("content", ["", "[", "7", "{}", '{"claims": 7, "data": ""}', "[" * 9999])
+def test_verdicts_that_are_broken_are_one_line(results, script, content):
+    (results / "claims.json").write_text(content)
+    arguments = ["--claims", results / "claims.json"]
+    if script == "write_crate.py":
+        arguments = ["--folder", results, "--files", results / "facts.json"]
+    status, message = run_main(script, *arguments, "--out", results / "new/file.json")
+    assert (status, len(message.splitlines())) == (1, 1)
+    assert message.startswith(f"error: {results}/")
+    assert "claims.json: not " in message
+    assert not (results / "new").exists()
 
 
 def test_the_report_says_what_the_files_say(results):

@@ -25,6 +25,7 @@ from fedper.method import Phase, Test
 from fedper.names import MODELS
 from fedper.run import change
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import kill_and_resume
@@ -140,6 +141,14 @@ def damage_the_settings(path):
     damage(path, path.read_bytes().index(b"mobilenet_v1"))
 
 
+def without_metadata(path):
+    save_file({}, path)
+
+
+def of_another_kind(path):
+    save_file({"rows": torch.zeros(2).to(torch.float8_e4m3fn)}, path, metadata={"sha256": "0"})
+
+
 def truncate(path):
     os.truncate(path, path.stat().st_size // 2)
 
@@ -152,6 +161,8 @@ def truncate(path):
         damage_the_round,
         damage_the_settings,
         truncate,
+        without_metadata,
+        of_another_kind,
         lambda path: path.write_bytes(b""),
     ],
 )

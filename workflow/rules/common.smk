@@ -39,6 +39,7 @@ from fedper.plan.experiments import (
 from fedper.fetch.modules import modules_of_dataset
 from fedper.fetch.raw import raw_files, size_of
 from fedper.errors import InputError
+from fedper.exits import one_line
 from fedper.provenance import code_digest, digest_of
 from fedper.files import FILES_OF_A_RUN
 from fedper.results.histories import describe_run
@@ -75,7 +76,7 @@ try:
         for dataset, data in config["datasets"].items()
     }
 except InputError as error:
-    sys.exit(f"error: {error}")
+    sys.exit(f"error: {one_line(error)}")
 
 
 def has_gpu():

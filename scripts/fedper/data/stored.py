@@ -50,7 +50,9 @@ def load_dataset(path: Path) -> Dataset:
             for n in ("train", "test")
         )
         return Dataset(train=train, test=test, mean=array["mean"], sd=array["sd"], **about)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (
+        OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError, RecursionError,
+    ) as error:  # fmt: skip
         raise_if_not_read(error)
         reason = " ".join(str(error).split())
         raise InputError(

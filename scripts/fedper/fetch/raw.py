@@ -13,6 +13,9 @@ from fedper.fetch.integrity import hash_of
 from fedper.files import raise_if_not_read
 from fedper.names import DATASETS, Layout
 
+LONGEST_NAME = 255
+"""Bytes of a file's name on usual file systems."""
+
 
 def raw_files(dataset: str, folder: Path) -> list[Path]:
     """List a data set's files in a folder, sorted, in the first of its layouts that is there.
@@ -97,7 +100,10 @@ def read_receipt(path: Path) -> dict:
         receipt = json.loads(path.read_text(encoding="utf-8"))
         if not {"source", "folder", "files"} <= receipt.keys():
             raise ValueError("keys are missing")
-    except (OSError, ValueError, AttributeError) as error:
+        for name, file in receipt["files"].items():
+            if not {"bytes", "sha256"} <= file.keys() or len(name) > LONGEST_NAME or "/" in name:
+                raise ValueError(f"what it says of {name!r:.40}")
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
         raise_if_not_read(error)
         raise InputError(f"{path}: not a receipt of fetch.py ({error}); run it again") from error
     return receipt

@@ -135,7 +135,7 @@ class Checkpoints:
             try:
                 file = safe_open(path, framework="pt")
                 round_, theirs = _verify(file)
-            except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            except (SafetensorError, LookupError, TypeError, ValueError, AttributeError) as error:
                 show(f"{path}: damaged ({error}), not used; the one before is, if there is one")
                 continue
             self._check(path, theirs)

@@ -10,7 +10,7 @@ from fedper.plan.grids import check_figure, check_grid
 from fedper.plan.run_file import check_settings
 from fedper.plan.schema import check_against_schema
 from fedper.plan.universes import universes, with_changes
-from fedper.plan.yaml_files import plain, read_yaml
+from fedper.plan.yaml_files import YAML_ERRORS, plain, read_yaml
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 FIGURES = REPOSITORY / "paper/figures.yaml"
@@ -23,7 +23,11 @@ def read_config(path: Path, overrides: dict | None = None) -> dict:
     file says, mapping by mapping. The file is named after the scale, so that a copied file cannot
     overwrite the results of another scale because of a line that was forgotten.
     """
-    config, given = read_yaml(path), plain(overrides or {})
+    config = read_yaml(path)
+    try:
+        given = plain(overrides or {})
+    except YAML_ERRORS as error:
+        raise InputError(f"--config: {' '.join(str(error).split())}") from error
     source = f"{path} with --config {', '.join(given)}" if given else str(path)
     if isinstance(config, dict):
         config = lay_over(config, given)

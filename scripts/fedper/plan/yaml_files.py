@@ -4,7 +4,6 @@ PyYAML, because a machine that is lent for training has it (see train_many.py).
 """
 
 import re
-from collections.abc import Hashable
 from pathlib import Path
 
 import yaml
@@ -25,6 +24,10 @@ PyYAML reads by YAML 1.1, where 010 is 8, 1:02 is 62, yes is true and 5e-05 is a
 """
 
 
+YAML_ERRORS = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError)
+"""What PyYAML raises for what it cannot read: its own error, or that of a conversion."""
+
+
 class StrictLoader(yaml.SafeLoader):
     """YAML by SCALARS, in which a key stands once in a mapping."""
 
@@ -32,11 +35,15 @@ class StrictLoader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         """As PyYAML, which lets the last of several equal keys win."""
-        seen: set[Hashable] = set()
+        seen: set[str] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable) or key in seen:
-                line = key_node.start_mark.line + 1
+            line = key_node.start_mark.line + 1
+            if not isinstance(key, str):
+                raise yaml.YAMLError(
+                    f"the key {key!r:.60} is no text, line {line}; put it in quotes"
+                )
+            if key in seen:
                 raise yaml.YAMLError(f"the key '{key}' stands twice in a mapping, line {line}")
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
@@ -56,14 +63,14 @@ def read_yaml(path: Path) -> dict | list:
         return parse_yaml(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
-    except (OSError, yaml.YAMLError, RecursionError) as error:
+    except (OSError, RecursionError, *YAML_ERRORS) as error:
         raise_if_not_read(error)
         line = " ".join(str(error).split())
         raise InputError(f"{path}: not readable as YAML ({line})") from error
 
 
 def parse_yaml(text: str) -> object:
-    """Read YAML; raises yaml.YAMLError."""
+    """Read YAML; raises one of YAML_ERRORS."""
     return yaml.load(text, Loader=StrictLoader)
 
 

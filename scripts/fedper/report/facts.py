@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fedper.errors import InputError
-from fedper.files import raise_if_not_read
+from fedper.files import naming, raise_if_not_read
 from fedper.judge.claims import LOW_AND_HIGH_K
 from fedper.judge.moments import (
     MOMENTS,
@@ -42,6 +42,7 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
         InputError: a run's ``run.json`` or ``timing.csv`` cannot be read.
     """
     abouts = [read_about(folder) for folder in folders]
+    made_by = [_made_by(folder, about) for folder, about in zip(folders, abouts, strict=True)]
     there = clients[clients["fault"] != "missing"]
     names = sorted((there if len(there) else clients)["dataset"].unique(), key=dataset_order)
     wrong = Counter(faults(clients)["fault"])
@@ -58,12 +59,9 @@ def gather_facts(clients: pd.DataFrame, folders: Sequence[Path]) -> dict:
         "traffic": _traffic(clients),
         "cost": _cost(timing),
         "hours": float(timing[["training_s", "evaluation_s"]].to_numpy().sum() / 3600),
-        "devices": _counted(_devices(about) for about in abouts),
-        "versions": _counted(
-            ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-            for about in abouts
-        ),
-        "code": _counted(about["code_sha256"] for about in abouts),
+        "devices": _counted(device for device, _, _ in made_by),
+        "versions": _counted(versions for _, versions, _ in made_by),
+        "code": _counted(code for _, _, code in made_by),
         "n_trained": len(folders),
         "rules": {
             "text": RULES,
@@ -181,11 +179,16 @@ def _counted(values: Iterable[str]) -> list[dict]:
     return [{"value": value, "n_runs": n} for value, n in sorted(Counter(values).items())]
 
 
-def _devices(about: dict) -> str:
-    """Name what a run was computed on, one after another."""
-    first, *others = about.get("machines", [about])
-    later = [f"then {machine['device']} from round {machine['from_round']}" for machine in others]
-    return ", ".join([first["device"], *later])
+def _made_by(folder: Path, about: dict) -> tuple[str, str, str]:
+    """Name the machines that computed a run, one after another; versions; the training code."""
+    with naming(folder / "run.json", "training"):
+        first, *others = about.get("machines", [about])
+        later = [f"then {one['device']} from round {one['from_round']}" for one in others]
+        versions = (f"{name} {version}" for name, version in about["versions"].items())
+        texts = ", ".join([first["device"], *later]), ", ".join(versions), about["code_sha256"]
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("code_sha256 is no text")
+    return texts
 
 
 def _read_timings(folders: Sequence[Path], abouts: list[dict]) -> pd.DataFrame:

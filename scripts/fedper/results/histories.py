@@ -91,6 +91,8 @@ def read_about(folder: Path) -> dict:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         if not about["name"].endswith(fingerprint(about["run"])):
             raise ValueError("the settings are not those of its name")
+        if not isinstance(about.get("machines", []), list):
+            raise ValueError("machines is no list")
         return about
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise_if_not_read(error)
