@@ -48,6 +48,17 @@ def test_environment_yml_pins_the_locked_versions_of_every_direct_dependency():
     assert sorted(pip) == sorted(f"{name}=={versions[name]}" for name in names)
 
 
+def test_an_installed_package_has_all_its_files():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    package = REPOSITORY / "scripts/fedper"
+    others = {
+        str(path.relative_to(package))
+        for path in package.rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert others == set(project["tool"]["setuptools"]["package-data"]["fedper"])
+
+
 def test_the_lock_names_no_registry_and_no_local_build():
     text = (REPOSITORY / "requirements.lock").read_text()
     assert not re.search(r"https?://|file:|--|\+", text)
