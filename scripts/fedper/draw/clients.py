@@ -1,4 +1,4 @@
-"""A figure that the paper has not: the accuracy of every client."""
+"""A figure that is not in the paper: the accuracy of every client."""
 
 import matplotlib as mpl
 import pandas as pd

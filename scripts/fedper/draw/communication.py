@@ -1,4 +1,4 @@
-"""A figure that the paper has not: what accuracy costs in bytes."""
+"""A figure that is not in the paper: what accuracy costs in bytes."""
 
 import matplotlib as mpl
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What draws a figure, by the name that ``paper/figures.yaml`` gives to it."""
+"""What draws a figure, by the name that ``paper/figures.yaml`` gives it."""
 
 from collections.abc import Callable
 

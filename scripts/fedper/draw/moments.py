@@ -1,4 +1,4 @@
-"""A figure that the paper has not: accuracy before aggregation, after it, and after fine-tuning."""
+"""A figure that is not in the paper: accuracy before aggregation, after it, after fine-tuning."""
 
 import matplotlib as mpl
 import pandas as pd

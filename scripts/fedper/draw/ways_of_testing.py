@@ -1,4 +1,4 @@
-"""A figure that the paper has not: the same runs, tested in every way."""
+"""A figure that is not in the paper: the same runs, tested in every way."""
 
 import matplotlib as mpl
 import pandas as pd

@@ -1,4 +1,4 @@
-"""One of a machine's cards for one run. Snakemake counts cards, but does not hand them out."""
+"""A GPU for each run. Snakemake counts GPUs, but does not say which run has which."""
 
 import getpass
 import os

@@ -1,4 +1,4 @@
-"""The machine that a run computes on: what it is called, and how long its work takes."""
+"""The machine that a run computes on: its name, and how long its work takes."""
 
 import platform
 import re

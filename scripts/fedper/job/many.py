@@ -134,13 +134,13 @@ class Folders:
 
 @dataclass
 class Shelf:
-    """Prepared data sets and partitions, made where they are not there, each read once.
+    """Prepared data sets and partitions. What is missing is made; one data set is in memory.
 
     Attributes:
         folders: of the scale.
         raw: where downloads go.
         threads: that decode photographs.
-        on_it: the data set that is in memory, by its name; one at a time.
+        on_it: the data set that is in memory, by its name.
     """
 
     folders: Folders
@@ -190,7 +190,7 @@ class Shelf:
         )
 
     def _fetch(self, data: Prepared) -> dict:
-        """Say where a data set's files are; only what is not at hand needs the downloaders."""
+        """Return the receipt of a data set's files; download them only if they are not at hand."""
         name, stand_in = data.settings["dataset"], data.settings["stand_in"]
         for source in data.sources if stand_in is None else []:
             if source["from"] == "files" and Path(source["folder"]).is_dir():
@@ -250,10 +250,7 @@ def train_in_order(
 
 
 def minutes_of(run: Run, finished: Sequence[Run], folders: Folders) -> float | None:
-    """Expect as long for a round as finished runs of the same data set and model took.
-
-    None if no such run is finished.
-    """
+    """Estimate the minutes of a run from finished runs of its data set and model, if there are."""
     alike = [one for one in finished if (one.dataset, one.model) == (run.dataset, run.model)]
     seconds = []
     for one in alike:

@@ -1,4 +1,4 @@
-"""Where a run stands between two rounds, and that as tensors, for a file."""
+"""Where a run stands between two rounds, in memory and as the tensors of a file."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ ROWS = ("history", "timing", "machines")
 
 @dataclass
 class Progress:
-    """All that changes from round to round, and that the next round and the history rest on.
+    """All that changes from round to round; the next round and the history need it.
 
     A round changes it in place, so that nothing is in memory twice.
 

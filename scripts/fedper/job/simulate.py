@@ -1,4 +1,4 @@
-"""One run, from prepared data or from its checkpoint to its history."""
+"""One run: from prepared data, or from its checkpoint, to its history."""
 
 import math
 from collections.abc import Callable

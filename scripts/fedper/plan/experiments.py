@@ -1,4 +1,4 @@
-"""The runs behind each figure, and how they are described."""
+"""The runs behind each figure, and the words that describe them."""
 
 from fedper.plan.runs import grid_runs
 from fedper.plan.universes import universes

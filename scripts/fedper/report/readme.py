@@ -1,4 +1,4 @@
-"""The table of all keys in ``config/README.md``, made from ``paper/settings.yaml``."""
+"""The table of all keys in ``config/README.md``, from ``paper/settings.yaml``."""
 
 import re
 
