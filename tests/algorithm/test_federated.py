@@ -293,7 +293,7 @@ def test_restoring_brings_every_tensor_back_and_wants_them_all(make_run):
     with pytest.raises(KeyError, match=r"block1.bn1.running_mean"):
         restore(other, state)
     other_shape = {**snapshot(model), "stem.1.weight": torch.zeros(1)}
-    with pytest.raises(ValueError, match=r"stem.1.weight: \[1\], not \[4\]"):
+    with pytest.raises(ValueError, match=r"stem.1.weight: \[1\], not \[8\]"):
         restore(model, other_shape)
     with pytest.raises(KeyError, match=r"only in the state: block99"):
         restore(model, {**snapshot(model), "block99.weight": torch.zeros(1)})

@@ -37,7 +37,7 @@ N_CLASSES = {"CIFAR": 10, "FLICKR": 5}
 BATCHNORM = {"CIFAR": "averaged", "FLICKR": "test batch"}
 NETWORKS = {
     "mobilenet_v1": (plain_networks.mobilenet_v1, {"model": "mobilenet_v1", "width": 0.125}),
-    "resnet34": (plain_networks.resnet34, {"model": "resnet34", "width": 0.0625}),
+    "resnet34": (plain_networks.resnet34, {"model": "resnet34", "width": 0.125}),
 }
 FINE_TUNING = {"new_base": (Phase("personal", 1),)}
 METHODS = {

@@ -42,7 +42,7 @@ def test_the_plain_loop_trains_on_the_batches_of_the_engine_and_ends_with_its_we
 def test_the_benchmark_writes_a_ratio_for_both_models(tmp_path):
     command = [
         sys.executable, REPOSITORY / "benchmarks/round_vs_loop.py", "--cases",
-        "mobilenet_v1:0.0625:2:8", "resnet34:0.0625:2:8", "--repeats", "1", "--device", "cpu",
+        "mobilenet_v1:0.125:2:8", "resnet34:0.125:2:8", "--repeats", "1", "--device", "cpu",
         "--stem", "imagenet", "--loops", "channels_last",
         "--out", tmp_path / "result.json",
     ]  # fmt: skip
@@ -54,7 +54,7 @@ def test_the_benchmark_writes_a_ratio_for_both_models(tmp_path):
     ]
     assert all(row["round_over_fastest_loop"] > 0 for row in result["rows"])
     assert result["best_round_over_best_loop"].keys() == {
-        "MobileNet-v1, width 0.0625", "ResNet-34, width 0.0625",
+        "MobileNet-v1, width 0.125", "ResNet-34, width 0.125",
     }  # fmt: skip
 
 
@@ -70,11 +70,11 @@ def test_the_benchmark_of_the_reader_decodes_what_the_bare_loop_decodes(tmp_path
 
 
 def test_scaling_measures_clients_and_shares():
-    settings = {"width": 0.0625, "n_clients": 3, "images": 4, "batch_size": 2}
+    settings = {"width": 0.125, "n_clients": 3, "images": 4, "batch_size": 2}
     result = scaling.measure_clients(dict(settings))
     assert (result["clients"], result["images_per_client"]) == (3, 4)
     assert result["peak_mib"] > 50
-    shares = scaling.measure_shares({"width": 0.0625, "local_epochs": 1})
+    shares = scaling.measure_shares({"width": 0.125, "local_epochs": 1})
     parts = ("training_s", "aggregation_s", "evaluation_s", "checkpoints_s")
     assert all(shares[part] > 0 for part in parts)
     assert shares["training_s"] > shares["aggregation_s"]
@@ -92,7 +92,7 @@ def test_numbers_of_clients_are_compared_slice_by_slice(monkeypatch):
 
     monkeypatch.setattr(clients, "client_update", spy)
     monkeypatch.setattr(clients.time, "perf_counter", lambda: now[0])
-    size = {**clients.SMALL, "width": 0.0625, "local_epochs": 2, "batch_size": 4}
+    size = {**clients.SMALL, "width": 0.125, "local_epochs": 2, "batch_size": 4}
     rows = clients.in_turn(
         [{**size, "n_clients": 10, "images": 9, "rounds": 3},
          {**size, "n_clients": 30, "images": 3, "rounds": 1}], n_turns=2
@@ -124,7 +124,7 @@ def test_rounds_without_end_are_rounds(make_run, monkeypatch):
 
 def test_personalization_layers_are_compared_in_turn():
     series = scaling.k_p_series("resnet34", (0, 18))
-    small = {"width": 0.0625, "images": 2, "local_epochs": 1}
+    small = {"width": 0.125, "images": 2, "local_epochs": 1}
     rows = clients.in_turn([{**each, **small} for each in series], n_turns=1)
     assert [row["k_p"] for row in rows] == [0, 18]
     assert rows[0]["over_first"] == [1.0, 1.0, 1.0]
@@ -149,7 +149,7 @@ def test_every_series_gives_all_numbers_of_clients_batches_of_one_size():
 
 def test_plain_convolutions_are_pytorch_s():
     model, _, _ = round_vs_loop.set_up(
-        replace(round_vs_loop.RUN, model="resnet34", width=0.0625), 2, torch.device("cpu")
+        replace(round_vs_loop.RUN, model="resnet34", width=0.125), 2, torch.device("cpu")
     )
     plain = round_vs_loop.with_plain_convolutions(model)
     assert {type(m) for m in plain.modules() if isinstance(m, torch.nn.Conv2d)} == {torch.nn.Conv2d}
