@@ -15,7 +15,7 @@ from fedper.judge.rules import LEVEL, MARGIN, MIN_SEEDS, MODEST
 from fedper.judge.traffic import judge_traffic
 from fedper.judge.verdicts import holm, judge, whole
 from fedper.report.claims_text import to_markdown
-from fedper.results.histories import RUN_COLUMNS
+from fedper.results.histories import RUN_COLUMNS, describe_run
 from scipy import stats
 
 BY_NAME = {claim.name: claim for claim in CLAIMS}
@@ -566,3 +566,16 @@ def test_a_further_data_set_does_not_become_part_of_a_claim(monkeypatch):
     frame = rows(np.random.default_rng(0), 5, TRUE_PAPER)
     svhn = frame[frame["dataset"] == "cifar10"].assign(dataset="svhn", accuracy=0.0)
     assert judge(pd.concat([frame, svhn])) == judge(frame)
+
+
+def test_claims_of_which_every_run_is_missing_are_said_to_be_so(tmp_path):
+    gone = [
+        describe_run(change(RUN, personalization_layers=k_p, seed=seed))
+        for k_p in (0, 2)
+        for seed in range(5)
+    ]
+    (tmp_path / "asked.json").write_text(json.dumps({"folders": [], "missing": gone}))
+    command = ("judge_claims.py", "--runs", tmp_path / "asked.json", "--note", "a note")
+    assert run_main(*command, "--out", tmp_path / "claims") == (0, "")
+    first = json.loads((tmp_path / "claims.json").read_text())["claims"][0]
+    assert (first["verdict"], first["reason"]) == ("inconclusive", "missing: 10 of 10 runs")

@@ -200,7 +200,9 @@ def _not_recorded(history: pd.DataFrame, ended: float) -> pd.DataFrame:
 
 def _rows_of(missing: Sequence[dict]) -> pd.DataFrame:
     """Make one row for each run that is missing."""
-    nothing = dict.fromkeys(["round", *VALUES, "floor", "bytes_up", "bytes_down"], np.nan)
+    nothing = dict.fromkeys(
+        ["round", "samples", *VALUES, "floor", "bytes_up", "bytes_down"], np.nan
+    )
     rows = pd.DataFrame(list(missing), columns=RUN_COLUMNS)
     return rows.assign(client=0, fault="missing", reference=True, **nothing)
 
