@@ -109,7 +109,8 @@ repro: $(VENV)/.complete
 	sed 's/scale: cpu/scale: $(SCALE)/' results/cpu/dvc.yaml > $(STAGES); }
 	$(ACTIVATE) && dvc repro $(filter-out dvc.yaml,$(STAGES))
 
-# List runs and checkpoints that the configuration does not ask for any more; REMOVE=yes removes them.
+# List what the configuration does not ask for any more: runs, figures, data, checkpoints. REMOVE=yes
+# removes it.
 prune: $(VENV)/.complete
 	$(ACTIVATE) && python scripts/prune.py config/$(SCALE).yaml $(if $(REMOVE),--remove)
 

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from fedper.errors import InputError
-from fedper.exits import one_line_errors
+from fedper.exits import one_line, one_line_errors
 from fedper.keep.bringing import bring
 from fedper.plan.config import read_config
 
@@ -22,7 +22,7 @@ def main() -> None:
     for done in bring(read_config(arguments.config), arguments.source):
         if isinstance(done, InputError):
             refused += 1
-            print(f"error: {done}", file=sys.stderr)
+            print(f"error: {one_line(done)}", file=sys.stderr)
         else:
             print(done)
     sys.exit(1 if refused else 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 from fedper.draw.forest import draw_forest, effects_of_claims
 from fedper.draw.style import save_figure
 from fedper.exits import one_line_errors
-from fedper.files import naming, read_json, write_text
+from fedper.files import expecting, read_json, write_text
 
 
 @one_line_errors
@@ -17,10 +17,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="path without its suffix")
     arguments = parser.parse_args()
 
-    judged = read_json(arguments.claims, "judge_claims.py")
-    with naming(arguments.claims, "judge_claims.py"):
-        effects, note = effects_of_claims(judged["claims"]), judged["data"]
-    save_figure(draw_forest(effects, note), arguments.out)
+    judged = read_json(arguments.claims, "judge_claims.py", "claims", "data")
+    with expecting(arguments.claims, "judge_claims.py"):
+        effects = effects_of_claims(judged["claims"])
+    save_figure(draw_forest(effects, judged["data"]), arguments.out)
     write_text(arguments.out.with_suffix(".csv"), effects.to_csv(index=False))
 
 

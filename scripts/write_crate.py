@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from fedper.exits import one_line_errors
-from fedper.files import naming, read_json, write_text
+from fedper.files import expecting, read_json, write_text
 from fedper.keep.version import version_of_code
 from fedper.report.crate import make_record
 
@@ -20,9 +20,10 @@ def main() -> None:
     arguments = parser.parse_args()
 
     folder = arguments.folder
-    facts = read_json(folder / "facts.json", "gather_facts.py")
-    judged = read_json(folder / "claims.json", "judge_claims.py")
-    with naming(folder / "facts.json, claims.json", "the pipeline"):
+    claims = folder / "claims.json"
+    facts = read_json(folder / "facts.json", "gather_facts.py", "scale", "note", "n_trained")
+    judged = read_json(claims, "judge_claims.py", "claims")
+    with expecting(claims, "judge_claims.py"):
         record = make_record(folder, arguments.files, facts, judged, version_of_code())
     write_text(arguments.out, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 

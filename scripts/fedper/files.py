@@ -18,14 +18,20 @@ FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
 """What training leaves in a run's folder."""
 
 
-def raise_if_not_read(error: Exception) -> None:
-    """Raise an error again if the system failed to read a file, so its content is not to blame.
+NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
+"""Errors of a path, not of the system."""
 
-    A file that is not there counts as content.
+
+def raise_if_not_read(error: Exception, path: Path | str) -> None:
+    """Raise what the system did while it read ``path``: a failed read, or memory that ran out.
+
+    Returns where the content of the file, or its absence, is to blame. Libraries that parse content
+    also raise OSError for it, without a number.
     """
-    not_there = (None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
-    if isinstance(error, OSError) and error.errno not in not_there:
+    if isinstance(error, MemoryError):
         raise error
+    if isinstance(error, OSError) and error.errno is not None and error.errno not in NOT_THERE:
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
 
 
 @contextmanager
@@ -50,20 +56,21 @@ def atomic(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def read_json(path: Path, made_by: str) -> dict:
-    """Read JSON that a script (``made_by``) wrote; raise InputError if it is not readable."""
+def read_json(path: Path, made_by: str, *keys: str) -> dict:
+    """Read a mapping with some keys that a script wrote (``made_by``); InputError if it is not."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON ({error}); {made_by} makes it") from error
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: not what {made_by} writes; make it again")
+    with expecting(path, made_by):
+        if missing := [key for key in keys if key not in values]:
+            raise KeyError(*missing)
     return values
 
 
 @contextmanager
-def naming(path: Path, made_by: str) -> Iterator[None]:
-    """Turn the error of a key that a file lacks, or of a value of another kind, into InputError."""
+def expecting(path: Path, made_by: str) -> Iterator[None]:
+    """Turn what a block raises for a missing key, or for another kind of value, into InputError."""
     try:
         yield
     except (LookupError, TypeError, AttributeError, ValueError) as error:

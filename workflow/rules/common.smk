@@ -64,8 +64,8 @@ def config_file():
 
 
 GIVEN = dict(workflow.config_settings.config)
-# Only what follows training, from the runs that are there; what is missing is named as missing.
-REDRAW = bool(GIVEN.pop("redraw", False))
+# Make only what follows training, from the runs that are there; it names those that are missing.
+REDRAW = GIVEN.pop("redraw", "no") in ("yes", True)
 # Read again here, strictly: Snakemake's reader takes a key that stands twice, and reads 010 as 8.
 try:
     read = read_config(config_file(), GIVEN)
@@ -123,11 +123,11 @@ RAW = Path("data/raw")
 PREPARED = f"data/prepared/{config['scale']}"
 PARTITIONS = all_partitions(config)
 PARTITION_OF = partitions_of_runs(config)
-PREPARED_OF = {draw.data.name: draw.data for draw in PARTITIONS.values()}
+PREPARED_OF = {one.data.name: one.data for one in PARTITIONS.values()}
 RECEIPT_OF = {data.receipt: data for data in PREPARED_OF.values()}
 
 
-# Snakemake removes what a job has made from an input that is dated in the future, so it stops before.
+# What a job makes from an input that is dated in the future, Snakemake removes. So nothing is begun.
 INPUTS = [*SCRIPTS.glob("*.py"), *PAPER.glob("*"), *Path(PREPARED).glob("*")]
 A_MINUTE_FROM_NOW = time.time() + 60
 for path in (*INPUTS, *Path(RESULTS).rglob("*")):
@@ -203,9 +203,9 @@ def folders_of(runs):
     return [folder_of(run) for run in runs if not is_missing(run)]
 
 
-def runs_asked_for(asked):
+def runs_asked_for(what):
     """The runs behind a figure, or behind all figures and tables ("all"), for rule asked."""
-    runs = RUNS.values() if asked == "all" else figure_runs(config, asked)
+    runs = RUNS.values() if what == "all" else figure_runs(config, what)
     missing = [describe_run(run) for run in runs if is_missing(run)]
     return json.dumps({"folders": folders_of(runs), "missing": missing}, indent=1)
 

@@ -5,7 +5,6 @@
 """
 
 import io
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from fedper.data.dataset import Dataset, Split
 from fedper.data.reader import RawData, whole_dataset
 from fedper.errors import InputError
 from fedper.fetch.integrity import is_web_page
+from fedper.files import raise_if_not_read
 
 LABEL_COLUMNS = ("label", "fine_label")
 
@@ -91,7 +91,7 @@ def _open(path: Path) -> pq.ParquetFile:
         file = pq.ParquetFile(path)
         _check_columns(file.schema_arrow, path)
     except (OSError, ValueError, pa.ArrowException) as error:
-        _raise_if_not_read(error, path)
+        raise_if_not_read(error, path)
         with path.open("rb") as opened:
             if opened.read(len(LFS_POINTER)) == LFS_POINTER:
                 raise InputError(
@@ -104,19 +104,11 @@ def _open(path: Path) -> pq.ParquetFile:
     return file
 
 
-def _raise_if_not_read(error: Exception, path: Path) -> None:
-    """Raise what the system is to blame for: memory, or a read, of which Arrow names no file."""
-    if isinstance(error, MemoryError):
-        raise error
-    if isinstance(error, OSError) and error.errno is not None:
-        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
-
-
 def _batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
     try:
         yield from file.iter_batches(batch_size=1024)
     except (OSError, pa.ArrowException) as error:
-        _raise_if_not_read(error, path)
+        raise_if_not_read(error, path)
         raise InputError(
             f"{path}: breaks off ({str(error).splitlines()[0]}); copy or download it again"
         ) from error

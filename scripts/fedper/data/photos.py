@@ -22,6 +22,7 @@ from PIL import ExifTags, Image
 
 from fedper.errors import InputError
 from fedper.fetch.integrity import is_web_page
+from fedper.files import raise_if_not_read
 
 FORMATS = ("JPEG", "PNG", "GIF")
 """What a file may be, whatever its name says."""
@@ -43,7 +44,7 @@ PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.Z
 
 
 UNPACKING_ERRORS = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError, OSError,
 )  # fmt: skip
 """What Python raises for an entry that is damaged, cut off or encrypted."""
 
@@ -54,7 +55,7 @@ class BrokenPhoto(Exception):
 
 @dataclass(frozen=True)
 class Photos:
-    """The names of all photographs, and how to read the bytes of one (which may be BrokenPhoto)."""
+    """The names of all photographs, and how to read the bytes of one (or BrokenPhoto)."""
 
     names: frozenset[str]
     read: Callable[[str], bytes]
@@ -76,9 +77,8 @@ def open_photos(path: Path, folder: str) -> Iterator[Photos]:
         return
     try:
         opened = zipfile.ZipFile(path)
-    except OSError as error:
-        raise unreadable(error, path) from error
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        raise_if_not_read(error, path)
         kind = "a web page" if is_web_page(path) else "truncated or no zip archive"
         raise InputError(f"{path}: {kind}; bring the file again, see data/README.md") from error
     with opened:
@@ -149,20 +149,12 @@ def orientation(image: Image.Image) -> int:
         return 1
 
 
-def unreadable(error: OSError, path: Path) -> OSError:
-    """Name the file that the system failed to read, in an error that is not about its content."""
-    return OSError(error.errno, error.strerror or str(error), str(path))
-
-
 def _read_entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> bytes:
     """Read an entry of an archive; BrokenPhoto if its bytes are damaged, cut off or encrypted."""
     try:
         return opened.read(entry)
-    except OSError as error:
-        if error.errno is None:  # of bz2, for invalid data
-            raise BrokenPhoto("cannot be unpacked") from error
-        raise unreadable(error, path) from error
     except UNPACKING_ERRORS as error:
+        raise_if_not_read(error, path)
         raise BrokenPhoto("cannot be unpacked") from error
 
 

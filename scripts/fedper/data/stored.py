@@ -53,7 +53,7 @@ def load_dataset(path: Path) -> Dataset:
     except (
         OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError, RecursionError,
     ) as error:  # fmt: skip
-        raise_if_not_read(error)
+        raise_if_not_read(error, path)
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path}: not a prepared data set ({reason}); delete it and prepare the data again"
@@ -78,7 +78,7 @@ def read_partition(path: Path) -> Partition:
         values["clients"] = [ClientSamples(**client) for client in values["clients"]]
         return Partition(**values)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise_if_not_read(error)
+        raise_if_not_read(error, path)
         reason = " ".join(str(error).split())
         raise InputError(
             f"{path}: not a partition ({reason}); delete it and run the pipeline again"

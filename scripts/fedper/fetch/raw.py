@@ -104,6 +104,6 @@ def read_receipt(path: Path) -> dict:
             if not {"bytes", "sha256"} <= file.keys() or len(name) > LONGEST_NAME or "/" in name:
                 raise ValueError(f"what it says of {name!r:.40}")
     except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
-        raise_if_not_read(error)
+        raise_if_not_read(error, path)
         raise InputError(f"{path}: not a receipt of fetch.py ({error}); run it again") from error
     return receipt

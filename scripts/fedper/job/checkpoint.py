@@ -38,7 +38,7 @@ def kept_in(folder: Path | None) -> Iterator[None]:
     """Keep a run's checkpoints in ``folder`` (None: keep none) until the block succeeds.
 
     The block trains and writes what came of it; then they are removed. Raises InputError if
-    another process trains the same run.
+    another process trains the same run, or the file system refuses locks.
     """
     if folder is None:
         yield

@@ -32,11 +32,12 @@ def run_stage(config: Path, targets: Sequence[str]) -> int:
     draw_again = "all" in targets and made_nothing_here
     forced = [str(about.with_name("history.csv")) for about in stale]
     forced += ["figure_partition"] if draw_again else []
-    options = ["--configfile", str(config), *(["--forcerun", *forced] if forced else [])]
-    status = snakemake(*options, "--", *targets)
+    of_scale = ["--configfile", str(config)]
+    again = ["--forcerun", *forced] if forced else []
+    status = snakemake(*of_scale, *again, "--", *targets)
     if status or not draw_again:
         return status
-    return snakemake(*options[:2], "--config", "redraw=yes", "--forceall", "--", "redraw")
+    return snakemake(*of_scale, "--config", "redraw=yes", "--forceall", "--", "redraw")
 
 
 def snakemake(*arguments: str) -> int:

@@ -22,7 +22,7 @@ def read_run(text_or_path: str) -> Run:
         text = text_or_path if source == "the settings" else Path(source).read_text("utf-8")
         values = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
-        raise_if_not_read(error)
+        raise_if_not_read(error, source)
         reason = " ".join(str(error).split())
         raise InputError(f"{source}: not readable as JSON ({reason})") from error
     about = values if isinstance(values, dict) else {}

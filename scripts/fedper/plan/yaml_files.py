@@ -64,7 +64,7 @@ def read_yaml(path: Path) -> dict | list:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 (byte {error.start}); save it as UTF-8") from error
     except (OSError, RecursionError, *YAML_ERRORS) as error:
-        raise_if_not_read(error)
+        raise_if_not_read(error, path)
         line = " ".join(str(error).split())
         raise InputError(f"{path}: not readable as YAML ({line})") from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fedper.errors import InputError
-from fedper.files import naming, raise_if_not_read
+from fedper.files import expecting, raise_if_not_read
 from fedper.judge.claims import LOW_AND_HIGH_K
 from fedper.judge.moments import (
     MOMENTS,
@@ -181,7 +181,7 @@ def _counted(values: Iterable[str]) -> list[dict]:
 
 def _made_by(folder: Path, about: dict) -> tuple[str, str, str]:
     """Name the machines that computed a run, one after another; versions; the training code."""
-    with naming(folder / "run.json", "training"):
+    with expecting(folder / "run.json", "training"):
         first, *others = about.get("machines", [about])
         later = [f"then {one['device']} from round {one['from_round']}" for one in others]
         versions = (f"{name} {version}" for name, version in about["versions"].items())
@@ -198,7 +198,7 @@ def _read_timings(folders: Sequence[Path], abouts: list[dict]) -> pd.DataFrame:
         try:
             timing = read_csv(folder, "timing.csv", about)[["training_s", "evaluation_s"]]
         except (OSError, ValueError, KeyError) as error:
-            raise_if_not_read(error)
+            raise_if_not_read(error, folder / "timing.csv")
             reason = " ".join(str(error).split())
             raise InputError(f"{folder}/timing.csv: {reason}; train this run again") from error
         columns = describe_settings(about["run"])

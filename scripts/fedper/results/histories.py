@@ -95,7 +95,7 @@ def read_about(folder: Path) -> dict:
             raise ValueError("machines is no list")
         return about
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise_if_not_read(error)
+        raise_if_not_read(error, folder / "run.json")
         reason = " ".join(str(error).split())
         raise InputError(f"{folder}/run.json: not readable ({reason}); train it again") from error
 
@@ -158,7 +158,7 @@ def _read_run(folder: Path) -> pd.DataFrame:
             reference = Test.from_values(settings["tests"][0]).name
         history = _with_values(history.assign(test=history.get("test", ONLY_TEST)), reference)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise_if_not_read(error)
+        raise_if_not_read(error, folder)
         reason = " ".join(str(error).split())
         raise InputError(f"{folder}: not a finished run ({reason}); train it again") from error
     last = history.loc[history["reference"], "round"].max()
