@@ -18,6 +18,11 @@ FILES_OF_A_RUN = ("history.csv", "run.json", "timing.csv")
 """What training leaves in a run's folder."""
 
 
+def is_whole_run(folder: Path) -> bool:
+    """Tell whether a run's folder has all FILES_OF_A_RUN."""
+    return all((folder / name).is_file() for name in FILES_OF_A_RUN)
+
+
 NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR)
 """Errors of a path, not of the system."""
 

@@ -41,7 +41,7 @@ from fedper.fetch.raw import raw_files, size_of
 from fedper.errors import InputError
 from fedper.exits import one_line
 from fedper.provenance import code_digest, digest_of
-from fedper.files import FILES_OF_A_RUN
+from fedper.files import FILES_OF_A_RUN, is_whole_run
 from fedper.results.histories import describe_run
 from fedper.judge.readings import DATASET as MULTIVERSE_OF, effects_of
 from fedper.names import DATASETS, dataset_title
@@ -244,8 +244,7 @@ def config_of_multiverse():
 
 def is_missing(run):
     """Tell whether a run is not there, and will not be trained because of `make redraw`."""
-    files = [Path(folder_of(run), name) for name in FILES_OF_A_RUN]
-    return REDRAW and not all(map(Path.exists, files))
+    return REDRAW and not is_whole_run(Path(folder_of(run)))
 
 
 def code_of_training(run):

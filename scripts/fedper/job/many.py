@@ -16,7 +16,7 @@ from fedper.data.stored import load_dataset, read_partition, write_partition
 from fedper.errors import InputError
 from fedper.exits import TryAgainError
 from fedper.fetch.raw import read_receipt, receipt_of
-from fedper.files import FILES_OF_A_RUN, write_text
+from fedper.files import is_whole_run, write_text
 from fedper.job.limit import Limit
 from fedper.job.record import SECONDS
 from fedper.job.simulate import Options, train_run
@@ -128,8 +128,7 @@ class Folders:
     def is_finished(self, run: Run) -> bool:
         """Tell whether a run is there, and of this code."""
         folder = self.run(run)
-        is_there = all((folder / name).is_file() for name in FILES_OF_A_RUN)
-        return is_there and code_of(folder / "run.json") == code_digest(run.model)
+        return is_whole_run(folder) and code_of(folder / "run.json") == code_digest(run.model)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fedper.files import FILES_OF_A_RUN
+from fedper.files import is_whole_run
 from fedper.judge.comparisons import MEASURES, compare, run_values
 from fedper.judge.readings import NOT_SET, Effect, Reading, differing, effects_of, readings_of
 from fedper.results.histories import describe_run, read_tests
@@ -141,7 +141,7 @@ def _value(run: Run, reading: Reading, folder: Path, measured: dict[str, pd.Data
 
 def _read(run: Run, folder: Path) -> pd.DataFrame:
     """Return :func:`run_values` of a run's last round for each test; no rows if it is missing."""
-    if not all((folder / run.name / name).exists() for name in FILES_OF_A_RUN):
+    if not is_whole_run(folder / run.name):
         return pd.DataFrame(columns=[*MEASURES, "guesses", "reference"])
     last = last_round(read_tests([folder / run.name]))
     return run_values(last, ["test", "reference"]).set_index("test")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fedper.errors import InputError
-from fedper.files import FILES_OF_A_RUN
+from fedper.files import FILES_OF_A_RUN, is_whole_run, raise_if_not_read
 from fedper.plan.experiments import all_runs
 from fedper.plan.run_file import read_run
 from fedper.provenance import code_digest, code_of
@@ -37,6 +37,7 @@ def bring(config: dict, source: Path) -> Iterator[str | InputError]:
             with tarfile.open(source) as archive:
                 archive.extractall(temporary, filter="data")
         except (OSError, tarfile.TarError, EOFError, zlib.error) as error:
+            raise_if_not_read(error, source)
             reason = " ".join(str(error).split())
             raise InputError(f"{source}: not readable as an archive ({reason})") from error
         scale, unpacked = config["scale"], Path(temporary)
@@ -95,7 +96,7 @@ def copy_run(folder: Path, target: Path) -> bool:
 
     A folder that lacks a file, as a training that was killed leaves it, is replaced.
     """
-    if all((target / file).is_file() for file in FILES_OF_A_RUN):
+    if is_whole_run(target):
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".") as temporary:
