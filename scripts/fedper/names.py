@@ -60,7 +60,7 @@ DATASETS = {
         n_classes=100,
         clients="classes",
         layouts=(PARQUET, Layout(("cifar-100-python.tar.gz",), reader="archives")),
-        stand_ins=("digit_pairs",),
+        stand_ins=("coloured_digits",),
     ),
     "flickr_aes": DatasetRecord(
         title="FLICKR-AES",

@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+from colorsys import rgb_to_hsv
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ import pytest
 import torch
 from conftest import REPOSITORY, prepare_files, run_main
 from fedper.data import parquet, stored
+from fedper.data.coloured_digits import make as make_coloured_digits
 from fedper.data.dataset import Dataset, Split, describe_dataset, make_dataset
-from fedper.data.digit_pairs import make as make_digit_pairs
 from fedper.data.digits import make as make_digits
 from fedper.data.make_partition import make_partition
 from fedper.data.parquet import read as read_parquet
@@ -162,9 +163,9 @@ def test_no_digit_is_on_both_sides_of_the_split():
     assert len(nearest[1]) == 719
 
 
-def test_a_pair_of_digits_is_its_tens_and_its_ones():
-    """Both halves, shrunk, are digits of the right class, and no digit is on both sides."""
-    data = make_digit_pairs(32, 0.4, 6, 3, rotation_degrees=0, shift=0, seed=0)
+def test_a_coloured_digit_has_the_shape_of_its_tens_and_the_hue_of_its_ones():
+    """Shrunk and grey it is a digit of the right class, and no digit is on both sides."""
+    data = make_coloured_digits(32, 0.4, 6, 3, rotation_degrees=0, shift=0, seed=0)
     assert np.bincount(data.train.labels).tolist() == [6] * 100
     assert np.bincount(data.test.labels).tolist() == [3] * 100
     digits = load_digits()
@@ -172,20 +173,22 @@ def test_a_pair_of_digits_is_its_tens_and_its_ones():
     seen = []
     for split in (data.train, data.test):
         assert split.images.shape[1:] == (3, 32, 32)
-        nearest = set()
-        for half, wanted in ((0, split.labels // 10), (1, split.labels % 10)):
-            part = split.images[:, 0, :, 16 * half : 16 * half + 16].astype(float)
-            small = part.reshape(-1, 8, 4, 8, 2).mean(axis=(2, 4)).reshape(len(part), -1)
-            rows = [int(np.square(originals - image).sum(axis=1).argmin()) for image in small]
-            assert (digits.target[rows] == wanted).mean() > 0.99
-            nearest |= set(rows)
-        seen.append(nearest)
+        small = split.images.max(axis=1).astype(float).reshape(-1, 8, 4, 8, 4).mean(axis=(2, 4))
+        rows = [int(np.square(originals - one.ravel()).sum(axis=1).argmin()) for one in small]
+        assert (digits.target[rows] == split.labels // 10).mean() > 0.99
+        brightest = split.images.max(axis=1).reshape(len(split.images), -1).argmax(axis=1)
+        inks = np.take_along_axis(
+            split.images.reshape(len(split.images), 3, -1), brightest[:, None, None], axis=2
+        )
+        hues = [rgb_to_hsv(*(ink / 255))[0] for ink in inks[..., 0]]
+        assert np.abs(np.array(hues) - split.labels % 10 / 10).max() < 0.01
+        seen.append(set(rows))
     assert len(seen[0] & seen[1]) <= 2  # two digits can look alike at 8 x 8
 
 
-def test_test_pairs_are_still_and_training_pairs_move():
+def test_coloured_test_digits_are_still_and_training_digits_move():
     still, moving = (
-        make_digit_pairs(32, 0.4, 2, 2, rotation_degrees=r, shift=s, seed=0)
+        make_coloured_digits(32, 0.4, 2, 2, rotation_degrees=r, shift=s, seed=0)
         for r, s in ((0, 0), (10, 0.06))
     )
     assert np.array_equal(still.test.images, moving.test.images)

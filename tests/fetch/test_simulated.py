@@ -6,9 +6,11 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import REPOSITORY
 from fedper.data import flickr_aes
-from fedper.fetch.simulated import ATTRIBUTES, MEAN_SCORES, draw_image, write
+from fedper.fetch.simulated import ATTRIBUTES, MEAN_SCORES, best_accuracies, draw_image, write
 from fedper.names import PHOTO_ARCHIVE, RATINGS
+from fedper.plan.config import read_config
 from PIL import Image
 from test_data import raw_data
 
@@ -81,7 +83,6 @@ def test_a_worker_can_be_learnt_from_the_image_and_workers_differ(folder):
             images[:, 0].mean(axis=(1, 2)) - images[:, 2].mean(axis=(1, 2)),
             images.std(axis=(1, 2, 3)),
             np.abs(np.diff(images, axis=3)).mean(axis=(1, 2, 3)),
-            np.abs(images - images[..., ::-1]).mean(axis=(1, 2, 3)),
             np.ones(len(images)),
         ],
         axis=1,
@@ -97,14 +98,40 @@ def test_a_worker_can_be_learnt_from_the_image_and_workers_differ(folder):
     assert abs(np.mean(others)) < 0.2
 
 
-@pytest.mark.parametrize("name", ["brightness", "warmth", "texture", "symmetry"])
+def test_without_errors_the_best_common_model_says_what_most_workers_say(tmp_path):
+    """Every worker rates every image, so what most of them say can be counted."""
+    settings = {
+        "n_images": 200, "n_workers": 8, "fewest_ratings": 200, "most_ratings": 200, "noise": 1e-9,
+    }  # fmt: skip
+    write(tmp_path / "made", **settings, seed=3)
+    table = pd.read_csv(tmp_path / "made" / RATINGS, skipinitialspace=True)
+    most = table.groupby("imagePair")["score"].agg(lambda scores: scores.value_counts().max())
+    common, personal = best_accuracies(**settings, seed=3)
+    assert common == pytest.approx(most.mean() / 8, abs=0.01)  # errors still decide at the limits
+    assert personal == pytest.approx(1, abs=0.01)
+
+
+def test_errors_cost_personal_models_a_little_and_tastes_cost_a_common_one_much():
+    common, personal = best_accuracies(**SETTINGS, seed=0)
+    assert common < 0.45 < 0.7 < personal < 0.95
+
+
+def test_what_data_readme_says_of_the_best_models_is_so():
+    stand_in = read_config(REPOSITORY / "config/quick.yaml")["datasets"]["flickr_aes"]["stand_in"]
+    stand_in.pop("source")
+    common, personal = best_accuracies(**stand_in)
+    said = (REPOSITORY / "data/README.md").read_text(encoding="utf-8")
+    assert f"right in {common:.0%}".replace("%", " %") in " ".join(said.split())
+    assert f"the best personal ones in {personal:.0%}".replace("%", " %") in " ".join(said.split())
+
+
+@pytest.mark.parametrize("name", ["brightness", "warmth", "texture"])
 def test_every_attribute_is_visible(name):
     """The statistic that shows an attribute is larger in images that have much of it."""
     measures = {
         "brightness": lambda x: x.mean(),
         "warmth": lambda x: (x[:, :, 0] - x[:, :, 2]).mean(),
         "texture": lambda x: np.abs(np.diff(x.mean(axis=2), axis=1)).mean(),
-        "symmetry": lambda x: -np.abs(x.mean(axis=2) - x.mean(axis=2)[:, ::-1]).mean(),
     }
     values = {}
     for level in (-1, 1):

@@ -193,7 +193,7 @@ def in_runs(figure: str, key: str, index: int = 0) -> tuple:
         (("evaluation", "batch_size"), 2, "evaluation.batch_size: 2 is less than"),
         (("datasets", "cifar10", "stand_in", "source"), "letters", "stand_in.source"),
         (("datasets", "cifar10", "stand_in"), read("quick")["datasets"]["cifar100"]["stand_in"],
-         "'digit_pairs' cannot stand in for cifar10; what can is digits"),
+         "'coloured_digits' cannot stand in for cifar10; what can is digits"),
     ],
 )  # fmt: skip
 def test_wrong_values_fail_with_key_and_reason(config, path, value, message):
@@ -506,7 +506,7 @@ def test_the_note_says_stand_in_scale_width_and_seeds(config):
     expected = f"{digits}; scale quick; models of width 0.25; 1 seed"
     assert describe_figure(config, "figure2") == expected
     words = describe_all(config)
-    assert words.startswith(f"{digits}; Pairs of handwritten digits (stand-in for CIFAR-100); ")
+    assert words.startswith(f"{digits}; Coloured digits (stand-in for CIFAR-100); ")
     assert words.endswith("; scale quick; models of width 0.25; 1 seed")
     config["models"]["resnet34"]["width"] = 1
     assert "mobilenet_v1 of width 0.25, resnet34 of width 1;" in describe_figure(config, "figure2")

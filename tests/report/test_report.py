@@ -88,7 +88,7 @@ def test_facts_against_numbers_by_hand(results):
 
 def test_costs_are_in_the_order_of_the_paper_stand_ins_too(tmp_path):
     folders = []
-    for dataset, source in (("cifar100", "digit_pairs"), ("cifar10", "digits")):
+    for dataset, source in (("cifar100", "coloured_digits"), ("cifar10", "digits")):
         for model in ("resnet34", "mobilenet_v1"):
             run = change(RUN, dataset=dataset, model=model, stand_in={"source": source})
             folders.append(write_run(tmp_path / run.name, run, [(2, 2)]))

@@ -72,7 +72,7 @@ def test_table_2_has_a_column_a_depth_over_the_seeds_that_all_depths_have(tmp_pa
 
 def test_table_2_has_the_data_sets_in_the_order_of_the_paper_stand_ins_too(tmp_path):
     made = []
-    names = {"flickr_aes": "simulated", "cifar100": "digit_pairs", "cifar10": "digits"}
+    names = {"flickr_aes": "simulated", "cifar100": "coloured_digits", "cifar10": "digits"}
     for dataset, source in names.items():
         for k_p in (1, 2):
             run = change(RUN, dataset=dataset, personalization_layers=k_p)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fedper.draw.style import STYLE, TEXT_WIDTH, write_note
+from fedper.judge.controls import FAILED, NO_CONTROL, PASSED, is_control
 from fedper.judge.rules import (
     AGAINST,
     INCONCLUSIVE,
@@ -29,7 +30,10 @@ UNITS = {
 }
 """A panel for each unit of effects: the label of its axis, and the margin."""
 
-COLOURS = {REPRODUCED: 0, AGAINST: 3, NO_EFFECT: 2, INCONCLUSIVE: "0.25", NOT_JUDGED: "0.6"}
+COLOURS = {
+    REPRODUCED: 0, AGAINST: 3, NO_EFFECT: 2, INCONCLUSIVE: "0.25", NOT_JUDGED: "0.6",
+    PASSED: 0, FAILED: 3, NO_CONTROL: "0.6",
+}  # fmt: skip
 """Of a part by its verdict: a number in seaborn's colour-blind palette, or a grey."""
 
 
@@ -41,8 +45,8 @@ def effects_of_claims(claims: list[dict]) -> pd.DataFrame:
 
     Returns:
         a row for each: claim, effect (its name, with the model where there are several), unit (a
-        key of UNITS), verdict (of its part; NOT_JUDGED for an effect that is only shown), mean,
-        low, high, seeds, and stand_in (whether it is of stand-in data).
+        key of UNITS), verdict (of its part; NOT_JUDGED or NO_CONTROL for an effect that is only
+        shown), mean, low, high, seeds, and stand_in (whether it is of stand-in data).
     """
     parts = [(claim["claim"], part) for claim in claims for part in claim["parts"]]
     several = len({part["model"] for _, part in parts if part["model"]}) > 1
@@ -51,7 +55,7 @@ def effects_of_claims(claims: list[dict]) -> pd.DataFrame:
             "claim": name,
             "effect": one["text"] + (f", {part['model']}" if several else ""),
             "unit": "log odds" if one["measure"] == "log odds" else "accuracy",
-            "verdict": part["verdict"] if one["is_judged"] else NOT_JUDGED,
+            "verdict": part["verdict"] if one["is_judged"] else _unjudged(part["verdict"]),
             **{key: one[key] for key in ("mean", "low", "high", "seeds")},
             "stand_in": bool(one["stand_ins"]),
         }
@@ -76,7 +80,7 @@ def draw_forest(effects: pd.DataFrame, note: str) -> Figure:
     words = "Dots: mean over seeds. Lines: 95 % t interval, uncorrected; a verdict is stricter. "
     words += "Grey band: too small to matter."
     if effects["stand_in"].any():
-        words += " Stand-in data, which say nothing about the paper's claims."
+        words += " Stand-in data: controls, which say nothing about the paper's claims."
     with mpl.rc_context({**STYLE, "axes.grid": False, "axes.spines.left": False}):
         height = ROW * sum(rows) + 0.5 * len(panels) + 0.75
         figure = Figure(figsize=(TEXT_WIDTH, height), layout="constrained")
@@ -117,11 +121,15 @@ def _draw_panel(ax: Axes, effects: pd.DataFrame, label: str, margin: float) -> N
         ax.text(0, 0, "no effect has a value", ha="center", va="center", fontsize=7)
 
 
+def _unjudged(verdict: str) -> str:
+    return NO_CONTROL if is_control(verdict) else NOT_JUDGED
+
+
 def _look(verdict: str) -> dict:
     """Give colour and marker of a verdict; what is not judged is an open dot."""
     colour = COLOURS[verdict]
     colour = sns.color_palette("colorblind")[colour] if isinstance(colour, int) else colour
-    face = "white" if verdict == NOT_JUDGED else colour
+    face = "white" if verdict in (NOT_JUDGED, NO_CONTROL) else colour
     return {"color": colour, "marker": "o", "markerfacecolor": face}
 
 

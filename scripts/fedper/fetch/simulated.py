@@ -1,31 +1,45 @@
 """A simulated FLICKR-AES, in the real one's file formats and with their quirks: a stand-in.
 
-Every image is made from a few visible attributes, every worker weighs them in an own way, and a
-score says how much the worker likes the sum. So one image has different labels at different
-clients, as in FLICKR-AES, and what there is to learn is personal. Nothing measured on it speaks
-about FLICKR-AES.
+Every image shows a brightness, a warmth and a texture. There are four tastes: workers like bright
+images or dark ones, and grained images or smooth ones; nobody minds warmth. A score says how much
+the worker likes the image, so one image has different labels at different clients, as in
+FLICKR-AES. What is planted: all workers look at the same two attributes, which a shared base can
+learn; what they make of them is opposite, so no common model can please them (see
+:func:`best_accuracies`); and no linear layer sees texture, because its sign is random in every
+pixel. Nothing measured on it speaks about FLICKR-AES.
 """
 
 import io
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import stats
 
 from fedper.names import PHOTO_ARCHIVE, PHOTO_FOLDER, RATINGS
 from fedper.randomness import seed_for
 
-ATTRIBUTES = ("brightness", "warmth", "saturation", "texture", "symmetry")
+ATTRIBUTES = ("brightness", "warmth", "texture")
 
-SCORE_SHARES = np.array([0.15, 0.2, 0.3, 0.2, 0.15])
-"""How often workers give each score from 1 to 5, on average; every worker has habits."""
+TASTES = np.array([[b, 0, t] for b in (1, -1) for t in (1, -1)])
+"""Weights of ATTRIBUTES in what workers like; worker i has taste i modulo 4."""
 
-HABIT = 20
+GRAINS = 24
+"""Grains of the texture along a side of an image."""
+
+SCORE_SHARES = np.array([0.3, 0.15, 0.1, 0.15, 0.3])
+"""How often workers give each score from 1 to 5, on average: tastes are strong. Every worker has
+habits.
+"""
+
+HABIT = 100
 """How alike workers' habits are: the sum of their Dirichlet distribution's parameters."""
 
 MEAN_SCORES = "FLICKR-AES_image_score.txt"
@@ -69,11 +83,11 @@ def _write(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as temporary:
         made = Path(temporary) / folder.name
         made.mkdir()
-        generator = np.random.default_rng(seed_for(seed, "simulated images"))
-        attributes = generator.uniform(-1, 1, (n_images, len(ATTRIBUTES)))
+        generator = _generator_of_images(seed)
+        attributes = _draw_attributes(n_images, generator)
         names = [f"farm{1 + i % 9}_{i:05d}_simulated_b.jpg" for i in range(n_images)]
-        ratings = _rate(attributes, names, n_workers, n_ratings, noise, seed)
-        _write_tables(ratings, made)
+        workers = _draw_workers(attributes, n_workers, n_ratings, noise, seed)
+        _write_tables(_table_of_ratings(workers, names), made)
         _write_archive(attributes, names, made / PHOTO_ARCHIVE, generator)
         shutil.rmtree(folder, ignore_errors=True)
         made.replace(folder)
@@ -84,58 +98,108 @@ def draw_image(
 ) -> NDArray[np.uint8]:
     """Draw an image of random size that shows its attributes (each in -1 … 1): uint8 [H, W, 3].
 
-    A few soft blobs on a ground: warmth is their hue, from blue to orange; symmetry how much the
-    right half mirrors the left; texture the strength of grain; the rest as in photography.
+    A few soft blobs on a ground: brightness is the ground's, warmth the hue, from blue to orange,
+    and texture the contrast of GRAINS x GRAINS light and dark grains.
     """
-    brightness, warmth, saturation, texture, symmetry = attributes
+    brightness, warmth, texture = attributes
     height, width = generator.integers(48, 97, size=2)
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-
-    def blobs(centre_x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return sum(
-            np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * r**2))
-            for cx, cy, r in zip(centre_x, centres_y, radii, strict=True)
+    blobs = sum(
+        np.exp(-((x - centre_x) ** 2 + (y - centre_y) ** 2) / (2 * radius**2))
+        for centre_x, centre_y, radius in zip(
+            *generator.uniform(-1, 1, (2, 4)), generator.uniform(0.15, 0.45, 4), strict=True
         )
-
-    centres_x, centres_y = generator.uniform(-1, 1, (2, 4))
-    radii = generator.uniform(0.15, 0.45, 4)
-    pattern = blobs(centres_x)
-    mirrored = (pattern + pattern[:, ::-1]) / 2
-    share = (symmetry + 1) / 2
-    grey = 0.5 + 0.25 * brightness + 0.3 * (share * mirrored + (1 - share) * pattern - 0.4)
-    grain = generator.normal(size=(height, width)) * 0.12 * (texture + 1) / 2
-    colour = 0.3 * (saturation + 1) / 2 * np.array([1, 0.1, -1]) * warmth
-    pixels = (grey + grain)[:, :, None] + colour
+    )
+    grains = generator.choice([-1, 1], (GRAINS, GRAINS))
+    rows, columns = (np.arange(size) * GRAINS // size for size in (height, width))
+    grain = 0.2 * (texture + 1) / 2 * grains[rows][:, columns]
+    grey = 0.5 + 0.25 * brightness + 0.1 * (blobs - 0.4) + grain
+    pixels = grey[:, :, None] + 0.15 * warmth * np.array([1, 0.1, -1])
     return (pixels.clip(0, 1) * 255).round().astype(np.uint8)
 
 
-def _rate(
+def best_accuracies(
+    n_images: int,
+    n_workers: int,
+    fewest_ratings: int,
+    most_ratings: int,
+    noise: float,
+    seed: int,
+) -> tuple[float, float]:
+    """Compute how often a perfect model is right: one for all workers, and one for each.
+
+    A perfect model knows an image's attributes and every worker's taste and limits between scores;
+    it does not know the error of a rating. A worker who likes an image by l gives it the score
+    between limits a and b with probability Phi((b - l) / noise) - Phi((a - l) / noise). The common
+    model says what is likeliest on average over workers. Arguments: as of :func:`write`; a
+    ``noise`` above 0.
+    """
+    attributes = _draw_attributes(n_images, _generator_of_images(seed))
+    chances = []
+    for worker in _draw_workers(attributes, n_workers, (fewest_ratings, most_ratings), noise, seed):
+        limits = np.concatenate([[-np.inf], worker.limits, [np.inf]])
+        below = stats.norm.cdf((limits[:, None] - worker.liking) / noise)
+        chances.append(np.diff(below, axis=0))
+    of_workers = np.stack(chances)  # [worker, score, image]
+    common, personal = of_workers.mean(axis=0).max(axis=0), of_workers.max(axis=1)
+    return float(common.mean()), float(personal.mean())
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker, and what they rated.
+
+    Attributes:
+        liking: of every image, float [n_images], of standard deviation about 1; no error in it.
+        limits: of liking between neighbouring scores, float [4], rising.
+        seen: images that they rated, int [n].
+        scores: of these, 1 … 5, int [n].
+    """
+
+    liking: NDArray[np.float64]
+    limits: NDArray[np.float64]
+    seen: NDArray[np.int64]
+    scores: NDArray[np.int64]
+
+
+def _draw_workers(
     attributes: NDArray[np.float64],
-    names: list[str],
     n_workers: int,
     n_ratings: tuple[int, int],
     noise: float,
     seed: int,
-) -> pd.DataFrame:
-    tables = []
-    for worker in range(n_workers):
-        generator = np.random.default_rng(seed_for(seed, "simulated worker", worker))
+) -> Iterator[Worker]:
+    for number in range(n_workers):
+        generator = np.random.default_rng(seed_for(seed, "simulated worker", number))
         n = round(np.exp(generator.uniform(*np.log(n_ratings))))
-        seen = generator.choice(len(names), min(n, len(names)), replace=False)
-        weights = generator.normal(size=len(ATTRIBUTES))
-        liking = attributes[seen] @ weights
-        liking = (liking - liking.mean()) / liking.std() + generator.normal(0, noise, len(seen))
+        seen = generator.choice(len(attributes), min(n, len(attributes)), replace=False)
+        taste = TASTES[number % len(TASTES)]
+        liking = attributes @ taste / np.sqrt(np.square(taste).sum() / 3)  # uniform: variance 1 / 3
+        rated = liking[seen] + generator.normal(0, noise, len(seen))
         shares = generator.dirichlet(HABIT * SCORE_SHARES)
-        limits = np.quantile(liking, np.cumsum(shares)[:-1])
-        tables.append(
-            pd.DataFrame(
-                {
-                    "worker": f"SIMULATED{worker:05d}",
-                    "imagePair": [names[image] for image in seen],
-                    "score": 1 + np.searchsorted(limits, liking),
-                }
-            )
+        limits = np.quantile(rated, np.cumsum(shares)[:-1])
+        yield Worker(liking, limits, seen, 1 + np.searchsorted(limits, rated))
+
+
+def _generator_of_images(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed_for(seed, "simulated images"))
+
+
+def _draw_attributes(n_images: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    return generator.uniform(-1, 1, (n_images, len(ATTRIBUTES)))
+
+
+def _table_of_ratings(workers: Iterable[Worker], names: list[str]) -> pd.DataFrame:
+    tables = [
+        pd.DataFrame(
+            {
+                "worker": f"SIMULATED{number:05d}",
+                "imagePair": [names[image] for image in worker.seen],
+                "score": worker.scores,
+            }
         )
+        for number, worker in enumerate(workers)
+    ]
     return pd.concat(tables, ignore_index=True)
 
 

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from fedper.judge.claims import CLAIMS, Claim, Part
 from fedper.judge.comparisons import compare, real_data, run_values, words_of
+from fedper.judge.controls import control, is_control, verdict_of_controls
 from fedper.judge.rules import (
     AGAINST,
     IN_PART,
@@ -59,12 +60,14 @@ def _of_models(part: Part, claim: Claim, values: pd.DataFrame) -> list[dict]:
     if not models:
         nothing = [compare(here, one) for one in part.comparisons]
         return [part_of(part, "", nothing, NO_DATA, "")]
-    made = [_compared(part, model, here[here["model"] == model]) for model in models]
+    made = [_compared(part, claim, model, here[here["model"] == model]) for model in models]
     return [one for one in made if any(c["planned"] for c in one["comparisons"])] or made[:1]
 
 
-def _compared(part: Part, model: str, values: pd.DataFrame) -> dict:
+def _compared(part: Part, claim: Claim, model: str, values: pd.DataFrame) -> dict:
     compared = [compare(values, one) for one in part.comparisons]
+    if any(one["stand_ins"] for one in compared):
+        return part_of(part, model, compared, *control(claim, part, compared))
     fewest = min((c for c in compared if c["is_judged"]), key=lambda one: one["planned"])
     planned = fewest["planned"]
     if planned >= MIN_SEEDS:
@@ -144,10 +147,14 @@ def whole(claim: Claim, parts: list[dict]) -> dict:
 
 
 def _verdict_of_all(parts: list[dict]) -> str:
-    judged = [part for part in parts if part["verdict"] not in (NO_DATA, NOT_JUDGED)]
+    """Real data decide; stand-ins only where no part is about real data."""
+    controls = [part["verdict"] for part in parts if is_control(part["verdict"])]
+    judged = [part for part in parts if part["verdict"] not in (NO_DATA, NOT_JUDGED, *controls)]
     found = {part["verdict"] for part in judged}
     if not judged:
-        return NO_DATA if {part["verdict"] for part in parts} == {NO_DATA} else NOT_JUDGED
+        if NOT_JUDGED in {part["verdict"] for part in parts}:
+            return NOT_JUDGED
+        return verdict_of_controls(controls) if controls else NO_DATA
     if REPRODUCED in found:
         if found & {AGAINST, NO_EFFECT}:
             return MIXED

@@ -5,6 +5,7 @@ from math import isfinite, nan
 
 import pandas as pd
 
+from fedper.judge.controls import is_control
 from fedper.judge.rules import LEVEL, MARGIN, MARGIN_LOG_ODDS, MIN_SEEDS, MODEST, RULES
 from fedper.report.table_files import to_page
 
@@ -47,10 +48,17 @@ def to_html(judged: list[dict], stand_ins: list[str], note: str) -> str:
     return to_page(f"Verdicts on the paper's claims. {note}.", parts)
 
 
+def _marked(one: dict) -> str:
+    """Write a verdict; what rests on stand-ins and is no control is marked."""
+    of_stand_ins = one["stand_ins"] and not is_control(one["verdict"])
+    return one["verdict"] + (" (stand-in data)" if of_stand_ins else "")
+
+
 def _warning(stand_ins: list[str]) -> str:
     return (
-        f"Verdicts that rest on stand-in data ({', '.join(stand_ins)}) are marked so; they say "
-        "nothing about the paper's claims."
+        f"Stand-in data ({', '.join(stand_ins)}): what is found on them says nothing about the "
+        "paper's claims. A control asks whether the pipeline finds an effect that was planted in "
+        "them; data/README.md says which."
     )
 
 
@@ -60,7 +68,7 @@ def _verdicts(judged: list[dict]) -> pd.DataFrame:
             "claim": f"{claim['claim']}: {claim['text']}",
             "data set": "all" if one is claim else one["title"],
             "model": "" if one is claim else one["model"],
-            "verdict": one["verdict"] + (" (stand-in data)" if one["stand_ins"] else ""),
+            "verdict": _marked(one),
             "p, corrected": _number(one.get("p_corrected", nan), "{:.2g}"),
             "reason": one["reason"],
         }
