@@ -57,8 +57,10 @@ def snakemake_plan(folder: Path, scale: str = "mini") -> dict[str, int]:
 
 
 def trained(output: str) -> int:
-    """Count the runs that were trained, from what Snakemake said."""
-    return len(re.findall(r"^(?:local)?rule train:", output, re.MULTILINE))
+    """Count the runs that were trained, in the logs that Snakemake named at its end."""
+    logs = re.findall(r"^Complete log\(s\): (.+)$", output, re.MULTILINE)
+    said = "\n".join(Path(log).read_text(encoding="utf-8") for log in logs)
+    return len(re.findall(r"^(?:local)?rule train:", said, re.MULTILINE))
 
 
 BESIDE = ("ACTIVATE=true", "VENV=.no-venv", "-o", ".no-venv/.complete")

@@ -47,12 +47,13 @@ def keys_of(config, path=()):
 
 ALL_KEYS = list(keys_of(read("quick")))
 # Leaving out one of several data sets, models, methods or figures is no error, nor is what a test
-# trains.
+# trains, nor a grid's own seeds.
 REQUIRED_KEYS = [
     p
     for p in ALL_KEYS
     if (len(p) != 2 or p[0] not in ("datasets", "models", "methods", "figures"))
     and not ("tests" in p and p[-1] in ("train", "personal"))
+    and not (p[0] == "figures" and p[-1] == "seeds")
 ]
 
 
@@ -180,7 +181,7 @@ def in_runs(figure: str, key: str, index: int = 0) -> tuple:
         (("datasets", "cifar10", "partition", "test"), {"from": "own", "fraction": 1},
          "partition.test.fraction: 1 is greater than or equal to the maximum of 1"),
         (("datasets", "cifar10", "partition", "test"), {"from": "own", "fraction": 0.001},
-         "partition.test.fraction: 0.001 of a client's 200 images leaves none for testing"),
+         "partition.test.fraction: 0.001 of a client's 48 images leaves none for testing"),
         (("datasets", "cifar10", "partition", "test"), {"from": "own", "images_per_class": 9},
          "partition.test: unknown key 'images_per_class'; known are from, fraction"),
         (("datasets", "cifar10", "partition", "test"), {"from": "elsewhere"}, "'elsewhere' is no"),
@@ -238,7 +239,7 @@ def test_runs_are_all_combinations_and_shared_ones_are_trained_once():
     assert len(figure_runs(config, "figure4")) == 20
 
 
-@pytest.mark.parametrize(("scale", "n_runs"), [("quick", 38), ("cpu", 143), ("paper", 421)])
+@pytest.mark.parametrize(("scale", "n_runs"), [("quick", 58), ("cpu", 143), ("paper", 421)])
 def test_every_scale_has_as_many_runs_as_the_readme_says(scale, n_runs):
     assert len(all_runs(read(scale))) == n_runs
     row = re.search(rf"^\| `{scale}`.*$", (REPOSITORY / "README.md").read_text(), re.MULTILINE)
@@ -250,14 +251,14 @@ def test_a_setting_of_one_figure_makes_runs_of_its_own(config):
     config["figures"]["figure4"]["set"] = {"rounds": 3}
     after = all_runs(config)
     new = [run for name, run in after.items() if name not in before]
-    assert len(new) == 10
+    assert len(new) == 15  # FedAvg and four K_P, three seeds
     assert {run.rounds for run in new} == {3}
     # figure 2 still needs its own runs at k = 4; those of K_P = 1, 3 and 4 nobody asks for now
     gone = [run for name, run in before.items() if name not in after]
     assert {run.method.personalization_layers for run in gone} == {1, 3, 4}
 
 
-JOINT = (Phase("all", 2),)  # e of the quick scale
+JOINT = (Phase("all", 1),)  # e of the quick scale
 
 
 @pytest.mark.parametrize(
@@ -310,7 +311,7 @@ def test_fedrep_and_lg_fedavg_are_a_few_lines_of_configuration(config):
     config["figures"]["further_methods"] = {"runs": [{**grid, "methods": methods}]}
     check_config(config, "quick.yaml")
     found = {run.method.name: run.method for run in figure_runs(config, "further_methods")}
-    alternately = (Phase("personal", 10), Phase("base", 2))
+    alternately = (Phase("personal", 10), Phase("base", 1))
     assert found["FedRep"] == Method("FedRep", "last", 2, "full", alternately, ())
     assert found["LG-FedAvg"] == Method("LG-FedAvg", "first", 13, "full", JOINT, ())
     config["figures"]["figure2"]["runs"][0]["methods"] = methods
@@ -362,7 +363,9 @@ def test_what_is_in_no_record_says_which_file_needs_one(config):
 
 def test_a_configuration_is_read_and_checked(tmp_path):
     path = tmp_path / "quick.yaml"
-    path.write_text((REPOSITORY / "config/quick.yaml").read_text().replace("seeds: [0]", "seed: 0"))
+    path.write_text(
+        (REPOSITORY / "config/quick.yaml").read_text().replace("seeds: [0, 1, 2]", "seed: 0")
+    )
     assert read_config(REPOSITORY / "config/quick.yaml") == read("quick")
     with pytest.raises(InputError, match=r"quick\.yaml: unknown key 'seed'"):
         read_config(path)
@@ -503,13 +506,14 @@ def test_settings_that_are_no_json_are_refused(tmp_path):
 
 def test_the_note_says_stand_in_scale_width_and_seeds(config):
     digits = "Handwritten digits (stand-in for CIFAR-10)"
-    expected = f"{digits}; scale quick; models of width 0.25; 1 seed"
+    expected = f"{digits}; scale quick; models of width 0.125; 1 to 3 seeds"
     assert describe_figure(config, "figure2") == expected
     words = describe_all(config)
     assert words.startswith(f"{digits}; Coloured digits (stand-in for CIFAR-100); ")
-    assert words.endswith("; scale quick; models of width 0.25; 1 seed")
-    config["models"]["resnet34"]["width"] = 1
-    assert "mobilenet_v1 of width 0.25, resnet34 of width 1;" in describe_figure(config, "figure2")
+    assert words.endswith("; scale quick; models of width 0.125; 1 to 3 seeds")
+    both = read("former")
+    both["models"]["resnet34"]["width"] = 1
+    assert "mobilenet_v1 of width 0.25, resnet34 of width 1;" in describe_figure(both, "figure2")
     paper = describe_figure(read("paper"), "clients")
     assert paper == "CIFAR-10; CIFAR-100; FLICKR-AES; scale paper; models of width 1; 5 seeds"
     assert describe_partition(read("paper"), "cifar100") == "CIFAR-100; scale paper; seed 0"

@@ -42,6 +42,7 @@ from fedper.errors import InputError
 from fedper.exits import one_line
 from fedper.provenance import code_digest, digest_of
 from fedper.files import FILES_OF_A_RUN, is_whole_run
+from fedper.report.closing import closing_lines
 from fedper.results.histories import describe_run
 from fedper.judge.readings import DATASET as MULTIVERSE_OF, effects_of
 from fedper.names import DATASETS, dataset_title

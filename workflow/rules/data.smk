@@ -19,7 +19,7 @@ rule fetch:
         files_at_hand=lambda w: files_at_hand(RECEIPT_OF[w.receipt].dataset),
     shell:
         "python {input.script:q} --dataset {params.dataset} --sources {params.sources:q}"
-        " --stand-in {params.stand_in:q} --raw {params.raw} --out {output} 2>&1 | tee {log}"
+        " --stand-in {params.stand_in:q} --raw {params.raw} --out {output} > {log} 2>&1"
 
 
 rule prepare:
@@ -49,7 +49,7 @@ rule prepare:
     shell:
         "python {input.script:q} --receipt {input.receipt} --settings {params.settings:q}"
         " {params.seed} --threads {threads} --out {output.data} --about {output.about}"
-        " --provenance {output.provenance} --excluded {output.excluded} 2>&1 | tee {log}"
+        " --provenance {output.provenance} --excluded {output.excluded} > {log} 2>&1"
 
 
 rule partition:
@@ -76,7 +76,7 @@ rule partition:
     shell:
         "python {input.script:q} --data {input.data} --settings {params.settings:q}"
         " --n-clients {params.n_clients} {params.k} --seed {params.seed}"
-        " --out {output} 2>&1 | tee {log}"
+        " --out {output} > {log} 2>&1"
 
 
 rule figure_partition:
@@ -104,4 +104,4 @@ rule figure_partition:
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
         "python {input.script:q} --data {input.data} --partitions {input.partitions}"
-        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+        " --note {params.note:q} --out {params.stem} > {log} 2>&1"

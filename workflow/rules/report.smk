@@ -30,7 +30,7 @@ rule report_pdf:
     shell:
         "python {input.script:q} --source {input.source:q} --config {params.config:q}"
         " --figures {input.figures:q} --captions {input.captions:q} --results {params.results}"
-        " --out {output} 2>&1 | tee {log}"
+        " --out {output} > {log} 2>&1"
 
 
 rule replication:
@@ -49,7 +49,7 @@ rule replication:
         results=lambda w, output: Path(output[0]).parent,
     shell:
         "python {input.script:q} --folder {params.results} --files {input.files} {input.report}"
-        " --out {output} 2>&1 | tee {log}"
+        " --out {output} > {log} 2>&1"
 
 
 # Snakemake's own report, made by a second Snakemake that reads what the first has done so far.

@@ -40,7 +40,7 @@ rule figure:
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
         "python {input.script:q} {params.draw} --runs {input.asked}"
-        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+        " --note {params.note:q} --out {params.stem} > {log} 2>&1"
 
 
 rule figure_multiverse:
@@ -69,7 +69,7 @@ rule figure_multiverse:
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
         "python {input.script:q} --config {params.config:q} --runs {params.runs}"
-        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+        " --note {params.note:q} --out {params.stem} > {log} 2>&1"
 
 
 rule table:
@@ -102,7 +102,7 @@ rule table:
         stem=lambda w, output: Path(output.csv).with_suffix(""),
     shell:
         "python {input.script:q} {wildcards.n} --runs {input.asked}"
-        " --note {params.note:q} --known {input.known:q} --out {params.stem} 2>&1 | tee {log}"
+        " --note {params.note:q} --known {input.known:q} --out {params.stem} > {log} 2>&1"
 
 
 rule table_of_settings:
@@ -133,7 +133,7 @@ rule table_of_settings:
         stem=lambda w, output: Path(output.csv).with_suffix(""),
     shell:
         "python {input.script:q} --config {params.config:q} --reference {input.reference:q}"
-        " --figures {input.figures:q} --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+        " --figures {input.figures:q} --note {params.note:q} --out {params.stem} > {log} 2>&1"
 
 
 rule claims:
@@ -161,7 +161,7 @@ rule claims:
         stem=lambda w, output: Path(output.json).with_suffix(""),
     shell:
         "python {input.script:q} --runs {input.asked}"
-        " --note {params.note:q} --out {params.stem} 2>&1 | tee {log}"
+        " --note {params.note:q} --out {params.stem} > {log} 2>&1"
 
 
 rule figure_verdicts:
@@ -186,7 +186,7 @@ rule figure_verdicts:
         caption=CAPTIONS["verdicts"],
         stem=lambda w, output: Path(output.png).with_suffix(""),
     shell:
-        "python {input.script:q} --claims {input.claims} --out {params.stem} 2>&1 | tee {log}"
+        "python {input.script:q} --claims {input.claims} --out {params.stem} > {log} 2>&1"
 
 
 rule facts:
@@ -208,4 +208,4 @@ rule facts:
         stem=lambda w, output: Path(output.facts).with_suffix(""),
     shell:
         "python {input.script:q} --runs {input.asked}"
-        " --note {params.note:q} --scale {params.scale} --out {params.stem} 2>&1 | tee {log}"
+        " --note {params.note:q} --scale {params.scale} --out {params.stem} > {log} 2>&1"

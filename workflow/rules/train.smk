@@ -34,4 +34,4 @@ rule train:
         "python {input.script:q} --run {params.settings:q} --data {input.data}"
         " --partition {input.partition} --device {resources.device}"
         " {resources.limits} --checkpoints {params.checkpoints} --out {params.folder}"
-        " 2>&1 | tee {log}"
+        " > {log} 2>&1"

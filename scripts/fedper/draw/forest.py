@@ -77,7 +77,10 @@ def draw_forest(effects: pd.DataFrame, note: str) -> Figure:
     panels = [unit for unit in UNITS if unit in set(effects["unit"])] or ["accuracy"]
     rows = [max(1, int((effects["unit"] == unit).sum())) for unit in panels]
     verdicts = [verdict for verdict in COLOURS if verdict in set(effects["verdict"])]
-    words = "Dots: mean over seeds. Lines: 95 % t interval, uncorrected; a verdict is stricter. "
+    stricter = (
+        "a control's test is one-sided" if effects["stand_in"].any() else "a verdict is stricter"
+    )
+    words = f"Dots: mean over seeds. Lines: 95 % t interval, uncorrected; {stricter}. "
     words += "Grey band: too small to matter."
     if effects["stand_in"].any():
         words += " Stand-in data: controls, which say nothing about the paper's claims."

@@ -17,8 +17,8 @@ from fedper.judge.rules import LEVEL, SEEDS_OF_INTERVAL
 PASSED, FAILED, NO_CONTROL = "control passed", "control failed", "no control"
 
 PLANTED = {
-    "digits": ("C1", "C2", "C4", "C8"),
-    "coloured_digits": ("C3",),
+    "digits": ("C1", "C2", "C4"),
+    "coloured_digits": ("C3", "C8"),
     "simulated": ("C5", "C9"),
 }
 """The claims that are true of a stand-in because of how it is made, by kind of stand-in."""

@@ -1,0 +1,211 @@
+"""One line while Snakemake runs: how much is done, what is running, how long it still takes.
+
+A logger plugin of Snakemake, which finds it by the name of this package; profiles/default asks for
+it (``logger: fedper``). On a terminal the line is renewed every second; elsewhere, as in a pipe,
+there is one a minute. What fails is shown at once, with the end of its log. Commands and messages
+of all jobs are in the log that Snakemake names at the end, and what a job prints in its own log
+below logs/. A dry run, and a run with ``--verbose``, look as Snakemake makes them.
+"""
+
+import logging
+import re
+import shutil
+import sys
+import threading
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+LINES_OF_LOG = 5
+"""Lines of a failed job's log that are shown."""
+
+PASSED_ON = re.compile("nothing to be done|complete log", re.IGNORECASE)
+"""Messages of Snakemake that are shown although they are no warnings."""
+
+
+@dataclass
+class Job:
+    """A job that runs.
+
+    Attributes:
+        rule: its name.
+        what: the values of its wildcards.
+        log: its log file, or None.
+        started: in seconds.
+    """
+
+    rule: str
+    what: str
+    log: str | None
+    started: float
+
+    def __str__(self) -> str:
+        """Name the job, with the round that it has reached if its log ends with one."""
+        last = last_lines(self.log, 1)
+        reached = re.search(r"round \d+/\d+", last[0]) if last else None
+        words = [self.rule, self.what, f"({reached[0]})" if reached else ""]
+        return " ".join(word for word in words if word)
+
+
+@dataclass
+class Progress:
+    """What is known of a workflow while it runs; times in seconds.
+
+    Attributes:
+        planned: number of jobs by rule.
+        finished: seconds that each finished job took, by rule.
+        running: jobs by id.
+        started: when the first job started.
+    """
+
+    planned: Counter = field(default_factory=Counter)
+    finished: defaultdict = field(default_factory=lambda: defaultdict(list))
+    running: dict[int, Job] = field(default_factory=dict)
+    started: float | None = None
+
+    def plan(self, jobs_of_rule: dict[str, int]) -> None:
+        """Take the number of jobs by rule; "total" is no rule."""
+        self.planned = Counter({r: n for r, n in jobs_of_rule.items() if r != "total"})
+
+    def start(self, number: int, job: Job) -> None:
+        """Note that a job starts."""
+        self.started = job.started if self.started is None else self.started
+        self.running[number] = job
+
+    def finish(self, number: int, now: float) -> None:
+        """Note that a job is done."""
+        job = self.running.pop(number, None)
+        if job is not None:
+            self.finished[job.rule].append(now - job.started)
+
+    def seconds_left(self, now: float) -> float | None:
+        """Estimate the time left, or None before a job has finished.
+
+        A job takes as long as those of its rule took on average, or as all did where none has
+        finished; as many jobs run beside each other as did so far.
+        """
+        all_seconds = [s for of_rule in self.finished.values() for s in of_rule]
+        if not all_seconds or self.started is None or now <= self.started:
+            return None
+        mean = {rule: sum(of) / len(of) for rule, of in self.finished.items() if of}
+        usual = sum(all_seconds) / len(all_seconds)
+        left = sum(
+            max(n - len(self.finished[rule]), 0) * mean.get(rule, usual)
+            for rule, n in self.planned.items()
+        )
+        spent = sum(now - job.started for job in self.running.values())
+        beside = max(1.0, (sum(all_seconds) + spent) / (now - self.started))
+        return max(left - spent, 0) / beside
+
+    def line(self, now: float) -> str:
+        """Write the line."""
+        done = sum(map(len, self.finished.values()))
+        words = f"{done} of {max(self.planned.total(), done)} jobs"
+        if self.running:
+            first, *others = self.running.values()
+            words += f"; {first}" + (f" and {len(others)} more" if others else "")
+        left = self.seconds_left(now)
+        return words if left is None else f"{words}; {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Round a time for people: 40 s, 7 min, 3.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def last_lines(path: str | None, n: int) -> list[str]:
+    """Return the last lines of a text file that are not empty; none if it cannot be read."""
+    try:
+        text = Path(path).read_text(encoding="utf-8", errors="replace") if path else ""
+    except OSError:
+        return []
+    return [line for line in text.splitlines() if line.strip()][-n:]
+
+
+class LogHandler(LogHandlerBase):
+    """What Snakemake gives its messages to."""
+
+    writes_to_stream = True
+    writes_to_file = False
+    has_filter = False
+    has_formatter = False
+    needs_rulegraph = False
+
+    def __post_init__(self) -> None:
+        """Open the line."""
+        self.progress = Progress()
+        self.stream = sys.stdout if self.common_settings.stdout else sys.stderr
+        self.is_terminal = self.stream.isatty()
+        self.shows_all = self.common_settings.dryrun or self.common_settings.verbose
+        self.ended = threading.Event()
+        if not self.shows_all and not self.common_settings.quiet:
+            threading.Thread(target=self._tick, daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a message of Snakemake."""
+        event = getattr(record, "event", None)
+        if event is not None:
+            self._note(event, record)
+        if event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR) and not self.shows_all:
+            self._write(f"{_failed(record)}\n")
+        elif self.shows_all or record.levelno >= logging.WARNING or _is_passed_on(record, event):
+            self._write(self.format(record).rstrip("\n") + "\n")
+
+    def _note(self, event: str, record: logging.LogRecord) -> None:
+        now = time.monotonic()
+        if event == LogEvent.RUN_INFO:
+            self.progress.plan(record.stats)
+        elif event == LogEvent.JOB_INFO:
+            what = " ".join(map(str, (record.wildcards or {}).values()))
+            job = Job(record.rule_name, what, next(iter(record.log or []), None), now)
+            self.progress.start(record.jobid, job)
+        elif event == LogEvent.JOB_FINISHED:
+            self.progress.finish(record.job_id, now)
+        elif event == LogEvent.JOB_ERROR:
+            self.progress.running.pop(record.jobid, None)
+
+    def _tick(self) -> None:
+        while not self.ended.wait(1 if self.is_terminal else 60):
+            if self.progress.started is not None:
+                self._show()
+
+    def _show(self) -> None:
+        with self.lock:
+            line = self.progress.line(time.monotonic())
+            if self.is_terminal:
+                self._write(line[: shutil.get_terminal_size().columns - 1])
+            else:
+                self._write(f"{line}\n")
+
+    def _write(self, text: str) -> None:
+        """Write in place of the line."""
+        self.stream.write((f"\r\033[K{text}") if self.is_terminal else text)
+        self.stream.flush()
+
+    def close(self) -> None:
+        """End the line; the last one says how far it came."""
+        if not self.ended.is_set():
+            self.ended.set()
+            if self.progress.started is not None and not self.shows_all:
+                self._write(f"{self.progress.line(time.monotonic())}\n")
+        super().close()
+
+
+def _is_passed_on(record: logging.LogRecord, event: str | None) -> bool:
+    return event is None and PASSED_ON.search(record.getMessage() or "") is not None
+
+
+def _failed(record: logging.LogRecord) -> str:
+    """Say which job failed, and how its log ends."""
+    log = next(iter(getattr(record, "log", None) or []), None)
+    lines = last_lines(log, LINES_OF_LOG)
+    where = f"; {log} ends with:" if lines else f"; see {log}" if log else ""
+    outputs = ", ".join(map(str, getattr(record, "output", None) or []))
+    name = getattr(record, "rule_name", None) or getattr(record, "groupid", "a group of jobs")
+    return "\n".join([f"failed: {name}, which makes {outputs}{where}", *lines])
