@@ -106,6 +106,7 @@ def finished(tmp_path_factory) -> Path:
     folder = copy_repository(tmp_path_factory.mktemp("pipeline"))
     result = snakemake(folder, before=ALONE if may_be_alone() else ())
     assert result.returncode == 0, result.stdout + result.stderr
+    assert "\nRead results/tiny/report.pdf first" in result.stdout
     return folder
 
 
@@ -500,6 +501,7 @@ def test_missing_or_truncated_data_end_in_a_clear_line_and_leave_nothing(tmp_pat
         "sources": [{"from": "files", "folder": "data/raw/cifar10"}],
     }
     copy_repository(tmp_path)
+    shutil.copytree(REPOSITORY / "profiles", tmp_path / "profiles")
     if truncated:
         (tmp_path / "data/raw/cifar10").mkdir(parents=True)
         for name in ("train-0.parquet", "test-0.parquet"):
@@ -510,6 +512,8 @@ def test_missing_or_truncated_data_end_in_a_clear_line_and_leave_nothing(tmp_pat
     output = result.stdout + result.stderr
     assert result.returncode == 1
     assert any(line.startswith(start) and expected in line for line in output.splitlines())
+    assert "failed: fetch, which makes data/prepared/tiny/cifar10-" in output or truncated
+    assert "Shell command" not in output
     assert "Traceback" not in output
     left = [path.name for path in (tmp_path / "data").glob("prepared/tiny/cifar10-*")]
     assert [name for name in left if not name.endswith(".source.json")] == []
