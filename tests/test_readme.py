@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import REPOSITORY
 
-DOCS = ["docs/running.md", "docs/dvc.md", "docs/speed.md"]
+DOCS = ["docs/running.md", "docs/dvc.md", "docs/speed.md", "docs/checklists.md"]
 PAGES = ["README.md", "CONTRIBUTING.md", "results/former/README.md", *DOCS]
 TEXTS = {page: (REPOSITORY / page).read_text() for page in PAGES}
 RESULT_ROW = re.compile(
