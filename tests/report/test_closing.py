@@ -31,7 +31,7 @@ def test_verdicts_are_grouped_and_what_rests_on_stand_ins_says_so(tmp_path):
         claim("C10", "reproduced", ["digits"]),
     ]
     assert closing_lines(write(tmp_path, claims, headline=headline)) == [
-        f"12 of 143 runs are in {tmp_path}/runs.",
+        f"12 of 143 runs of the figures are in {tmp_path}/runs.",
         "CIFAR-10, ResNet-34, k = 4: FedPer 0.500, FedAvg 0.250",
         "control passed: C1, C3",
         "control failed: C2",

@@ -14,7 +14,9 @@ def closing_lines(results: Path) -> list[str]:
     """
     facts = read_json(results / "facts.json", "gather_facts.py", "headline", "n_trained", "n_runs")
     claims = read_json(results / "claims.json", "judge_claims.py", "claims")["claims"]
-    lines = [f"{facts['n_trained']} of {facts['n_runs']} runs are in {results}/runs."]
+    lines = [
+        f"{facts['n_trained']} of {facts['n_runs']} runs of the figures are in {results}/runs."
+    ]
     for row in facts["headline"]:
         if row["fedavg"] is not None and row["fedper"] is not None:
             k = "" if row["k"] is None else f", k = {row['k']}"
