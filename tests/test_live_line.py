@@ -115,3 +115,7 @@ def test_a_dry_run_and_a_verbose_one_show_what_snakemake_says(tmp_path, setting)
     assert "Building DAG of jobs..." in text
     assert "Shell command: python" in text
     assert "1 of 2 jobs" not in text
+
+
+def test_who_asks_for_quiet_sees_no_line(tmp_path):
+    assert "1 of 2 jobs" not in tell(handler(quiet={"all"}), tmp_path / "no log", "finished")

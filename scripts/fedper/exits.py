@@ -22,7 +22,7 @@ def one_line(error: Exception) -> str:
 def say(line: str) -> None:
     """Print a line at once, or nothing if whoever read the output is gone.
 
-    A scheduler's SIGTERM also ends the ``tee`` that writes the log. Output then goes to /dev/null,
+    A pipe's reader may end first, as at a scheduler's SIGTERM. Output then goes to /dev/null,
     as Python's documentation of SIGPIPE advises; otherwise Python would end with another exit
     status.
     """

@@ -94,7 +94,7 @@ class Progress:
         mean = {rule: sum(of) / len(of) for rule, of in self.finished.items() if of}
         usual = sum(all_seconds) / len(all_seconds)
         left = sum(
-            max(n - len(self.finished[rule]), 0) * mean.get(rule, usual)
+            (n - len(self.finished[rule])) * mean.get(rule, usual)
             for rule, n in self.planned.items()
         )
         spent = sum(now - job.started for job in self.running.values())
@@ -104,7 +104,7 @@ class Progress:
     def line(self, now: float) -> str:
         """Write the line."""
         done = sum(map(len, self.finished.values()))
-        words = f"{done} of {max(self.planned.total(), done)} jobs"
+        words = f"{done} of {self.planned.total()} jobs"
         if self.running:
             first, *others = self.running.values()
             words += f"; {first}" + (f" and {len(others)} more" if others else "")
@@ -144,7 +144,8 @@ class LogHandler(LogHandlerBase):
         self.is_terminal = self.stream.isatty()
         self.shows_all = self.common_settings.dryrun or self.common_settings.verbose
         self.ended = threading.Event()
-        if not self.shows_all and not self.common_settings.quiet:
+        self.shows_line = not self.shows_all and not self.common_settings.quiet
+        if self.shows_line:
             threading.Thread(target=self._tick, daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -185,20 +186,20 @@ class LogHandler(LogHandlerBase):
 
     def _write(self, text: str) -> None:
         """Write in place of the line."""
-        self.stream.write((f"\r\033[K{text}") if self.is_terminal else text)
+        self.stream.write(f"\r\033[K{text}" if self.is_terminal else text)
         self.stream.flush()
 
     def close(self) -> None:
         """End the line; the last one says how far it came."""
         if not self.ended.is_set():
             self.ended.set()
-            if self.progress.started is not None and not self.shows_all:
+            if self.progress.started is not None and self.shows_line:
                 self._write(f"{self.progress.line(time.monotonic())}\n")
         super().close()
 
 
 def _is_passed_on(record: logging.LogRecord, event: str | None) -> bool:
-    return event is None and PASSED_ON.search(record.getMessage() or "") is not None
+    return event is None and PASSED_ON.search(record.getMessage()) is not None
 
 
 def _failed(record: logging.LogRecord) -> str:

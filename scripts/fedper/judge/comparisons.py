@@ -67,8 +67,9 @@ def compare(values: pd.DataFrame, comparison: Comparison) -> dict:
         text, says, claimed, measure, is_judged: of the comparison; stand_ins: names of data that
         were used in place of the real ones; planned: number of seeds for which every arm has a run,
         there or missing; seeds: of them, those in the numbers; guesses: number of runs that count
-        as guessing; mean, low, high: of the effect, with its interval; P_VALUES; fault: why there
-        are no numbers or no p, or "".
+        as guessing; mean, low, high: of the effect, with its interval; P_VALUES, from MIN_SEEDS
+        seeds on, of stand-ins from SEEDS_OF_INTERVAL on; fault: why there are no numbers or no p,
+        or "".
     """
     found = [_runs_of(values, arm) for _, arm in comparison.terms]
     result = {
@@ -95,7 +96,7 @@ def compare(values: pd.DataFrame, comparison: Comparison) -> dict:
     low, high = interval(effects)
     numbers = {"planned": planned, "seeds": planned, "low": low, "high": high}
     result |= {"fault": "", **numbers, "mean": float(effects.mean())}
-    if planned < MIN_SEEDS:
+    if planned < (SEEDS_OF_INTERVAL if result["stand_ins"] else MIN_SEEDS):
         return {**result, "fault": words_of(planned), **dict.fromkeys(P_VALUES, np.nan)}
     return {**result, **dict(zip(P_VALUES, _p_values(effects, comparison), strict=True))}
 

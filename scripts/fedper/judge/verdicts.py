@@ -67,7 +67,7 @@ def _of_models(part: Part, claim: Claim, values: pd.DataFrame) -> list[dict]:
 def _compared(part: Part, claim: Claim, model: str, values: pd.DataFrame) -> dict:
     compared = [compare(values, one) for one in part.comparisons]
     if any(one["stand_ins"] for one in compared):
-        return part_of(part, model, compared, *control(claim, part, compared))
+        return part_of(part, model, compared, *control(claim.name, compared))
     fewest = min((c for c in compared if c["is_judged"]), key=lambda one: one["planned"])
     planned = fewest["planned"]
     if planned >= MIN_SEEDS:

@@ -48,7 +48,7 @@ def to_html(judged: list[dict], stand_ins: list[str], note: str) -> str:
     return to_page(f"Verdicts on the paper's claims. {note}.", parts)
 
 
-def _marked(one: dict) -> str:
+def marked(one: dict) -> str:
     """Write a verdict; what rests on stand-ins and is no control is marked."""
     of_stand_ins = one["stand_ins"] and not is_control(one["verdict"])
     return one["verdict"] + (" (stand-in data)" if of_stand_ins else "")
@@ -68,7 +68,7 @@ def _verdicts(judged: list[dict]) -> pd.DataFrame:
             "claim": f"{claim['claim']}: {claim['text']}",
             "data set": "all" if one is claim else one["title"],
             "model": "" if one is claim else one["model"],
-            "verdict": _marked(one),
+            "verdict": marked(one),
             "p, corrected": _number(one.get("p_corrected", nan), "{:.2g}"),
             "reason": one["reason"],
         }

@@ -1,10 +1,10 @@
-"""What a reader sees at the end of a run of the workflow: what was found, and where to look."""
+"""The lines at the end of a run of the workflow: what was found, and where to look."""
 
 from collections import defaultdict
 from pathlib import Path
 
 from fedper.files import read_json
-from fedper.judge.controls import is_control
+from fedper.report.claims_text import marked
 
 
 def closing_lines(results: Path) -> list[str]:
@@ -26,8 +26,7 @@ def closing_lines(results: Path) -> list[str]:
             )
     found: dict[str, list[str]] = defaultdict(list)
     for claim in claims:
-        marked = claim["stand_ins"] and not is_control(claim["verdict"])
-        found[claim["verdict"] + (" (stand-in data)" if marked else "")].append(claim["claim"])
+        found[marked(claim)].append(claim["claim"])
     lines += [f"{verdict}: {', '.join(names)}" for verdict, names in found.items()]
     return [
         *lines,
