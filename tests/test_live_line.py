@@ -95,6 +95,20 @@ def test_what_fails_is_shown_with_the_end_of_its_log(tmp_path):
     assert "0 of 2 jobs" in text
 
 
+@pytest.mark.parametrize(("rule", "told"), [("prepare", True), ("train", False)])
+def test_what_fetch_and_prepare_say_is_shown_without_bars(tmp_path, rule, told):
+    log = tmp_path / "job.log"
+    log.write_text("50%|#####     | 1/2\rflickr_aes: left out, 3 ratings: broken\n")
+    made = handler()
+    job = {"rule_name": rule, "jobid": 7, "wildcards": {}, "log": [str(log)]}
+    made.handle(message(event=LogEvent.JOB_INFO, **job))
+    made.handle(message(event=LogEvent.JOB_FINISHED, job_id=7))
+    made.close()
+    said, *_ = made.stream.getvalue().splitlines()
+    assert (said == "flickr_aes: left out, 3 ratings: broken") == told
+    assert "%|" not in made.stream.getvalue()
+
+
 def test_on_a_terminal_the_line_replaces_itself_and_is_no_wider(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "30")
     made = handler(terminal=True)

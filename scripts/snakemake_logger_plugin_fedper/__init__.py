@@ -2,9 +2,10 @@
 
 A logger plugin of Snakemake, which finds it by the name of this package; profiles/default asks for
 it (``logger: fedper``). On a terminal the line is renewed every second; elsewhere, as in a pipe,
-there is one a minute. What fails is shown at once, with the end of its log. Commands and messages
-of all jobs are in the log that Snakemake names at the end, and what a job prints in its own log
-below logs/. A dry run, and a run with ``--verbose``, look as Snakemake makes them.
+there is one a minute. What fails is shown at once, with the end of its log; so is what fetch and
+prepare say, such as what was left out. Commands and messages of all jobs are in the log that
+Snakemake names at the end, and what a job prints in its own log below logs/. A dry run, and a run
+with ``--verbose``, look as Snakemake makes them.
 """
 
 import logging
@@ -22,6 +23,12 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 LINES_OF_LOG = 5
 """Lines of a failed job's log that are shown."""
+
+TELLING = ("fetch", "prepare")
+"""Rules that tell what a reader must know: sources passed over, data left out."""
+
+PROGRESS_BAR = "%|"
+"""What a line of a download's progress bar has, and no other."""
 
 PASSED_ON = re.compile("nothing to be done|complete log", re.IGNORECASE)
 """Messages of Snakemake that are shown although they are no warnings."""
@@ -76,11 +83,12 @@ class Progress:
         self.started = job.started if self.started is None else self.started
         self.running[number] = job
 
-    def finish(self, number: int, now: float) -> None:
-        """Note that a job is done."""
+    def finish(self, number: int, now: float) -> Job | None:
+        """Note that a job is done, and return it if its start was noted."""
         job = self.running.pop(number, None)
         if job is not None:
             self.finished[job.rule].append(now - job.started)
+        return job
 
     def seconds_left(self, now: float) -> float | None:
         """Estimate the time left, or None before a job has finished.
@@ -119,8 +127,8 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
 
 
-def last_lines(path: str | None, n: int) -> list[str]:
-    """Return the last lines of a text file that are not empty; none if it cannot be read."""
+def last_lines(path: str | None, n: int = 0) -> list[str]:
+    """Return the last n lines (0: all) of a text file that are not empty; [] if it is not read."""
     try:
         text = Path(path).read_text(encoding="utf-8", errors="replace") if path else ""
     except OSError:
@@ -167,7 +175,10 @@ class LogHandler(LogHandlerBase):
             job = Job(record.rule_name, what, next(iter(record.log or []), None), now)
             self.progress.start(record.jobid, job)
         elif event == LogEvent.JOB_FINISHED:
-            self.progress.finish(record.job_id, now)
+            job = self.progress.finish(record.job_id, now)
+            if job and job.rule in TELLING and not self.common_settings.quiet:
+                said = (line for line in last_lines(job.log) if PROGRESS_BAR not in line)
+                self._write("".join(f"{line}\n" for line in said))
         elif event == LogEvent.JOB_ERROR:
             self.progress.running.pop(record.jobid, None)
 

@@ -6,7 +6,7 @@ the worker likes the image, so one image has different labels at different clien
 FLICKR-AES. What is planted: all workers look at the same two attributes, which a shared base can
 learn; what they make of them is opposite, so no common model can please them (see
 :func:`best_accuracies`); and no linear layer sees texture, because its sign is random in every
-pixel. Nothing measured on it speaks about FLICKR-AES.
+grain. Nothing measured on it speaks about FLICKR-AES.
 """
 
 import io
