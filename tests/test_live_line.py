@@ -35,6 +35,20 @@ def test_a_rule_that_has_not_finished_counts_as_the_others_did():
     assert progress.seconds_left(12) == pytest.approx(18)
 
 
+def test_a_rule_of_which_none_has_finished_is_estimated_by_its_rounds(tmp_path):
+    """A first round of ten took 50 s, so 500 s a run; two runs beside each other, 50 s done."""
+    log = tmp_path / "train.log"
+    progress = Progress()
+    progress.plan({"prepare": 1, "train": 2, "total": 3})
+    progress.start(0, Job("prepare", "", None, started=0))
+    progress.finish(0, now=1)
+    for number in (1, 2):
+        progress.start(number, Job("train", f"run{number}", str(log), started=1))
+    assert progress.seconds_left(30) is None
+    log.write_text("run: round 1/10, accuracy 0.1\n")
+    assert progress.seconds_left(51) == pytest.approx(450, rel=0.02)
+
+
 def test_the_round_is_read_from_the_log(tmp_path):
     log = tmp_path / "train.log"
     job = Job("train", "a-run", str(log), started=0)

@@ -440,6 +440,25 @@ def test_figures_and_report_are_redrawn_from_histories_alone_and_come_out_the_sa
     assert "rule train" not in result.stdout + result.stderr
 
 
+def test_runs_that_are_there_are_not_trained_again(clone):
+    """Snakemake has no record of them, and plans one once its data are made; train.py leaves it."""
+    history = next(clone.glob("results/tiny/runs/*kp1*/history.csv"))
+    target, before = str(history.relative_to(clone)), history.stat()
+    assert planned(snakemake(clone, "--dry-run", "--", target)) == {}
+    partitions = list(clone.glob("results/tiny/partitions/cifar10-*.json"))
+    for partition in partitions:
+        partition.unlink()
+    made = snakemake(clone, "--", *(str(path.relative_to(clone)) for path in partitions))
+    assert made.returncode == 0, made.stderr
+    assert planned(snakemake(clone, "--dry-run", "--", target)) == {"train": 1}
+    result = snakemake(clone, "--", target)
+    assert result.returncode == 0, result.stderr
+    after = history.stat()
+    assert after.st_ino == before.st_ino
+    assert after.st_mtime > before.st_mtime
+    assert planned(snakemake(clone, "--dry-run", "--", target)) == {}
+
+
 def test_a_run_that_is_missing_is_said_in_figures_tables_and_claims(clone):
     (run,) = clone.glob("results/tiny/runs/*kp1*")
     shutil.rmtree(run)

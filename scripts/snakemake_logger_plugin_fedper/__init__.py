@@ -52,10 +52,15 @@ class Job:
 
     def __str__(self) -> str:
         """Name the job, with the round that it has reached if its log ends with one."""
-        last = last_lines(self.log, 1)
-        reached = re.search(r"round \d+/\d+", last[0]) if last else None
-        words = [self.rule, self.what, f"({reached[0]})" if reached else ""]
+        reached = self.reached()
+        words = [self.rule, self.what, "(round {}/{})".format(*reached) if reached else ""]
         return " ".join(word for word in words if word)
+
+    def reached(self) -> tuple[int, int] | None:
+        """Return the last finished round and the number of rounds, if the log ends with them."""
+        last = last_lines(self.log, 1)
+        found = re.search(r"round (\d+)/(\d+)", last[0]) if last else None
+        return (int(found[1]), int(found[2])) if found else None
 
 
 @dataclass
@@ -91,15 +96,22 @@ class Progress:
         return job
 
     def seconds_left(self, now: float) -> float | None:
-        """Estimate the time left, or None before a job has finished.
+        """Estimate the time left; None while nothing tells how long a job that runs may take.
 
-        A job takes as long as those of its rule took on average, or as all did where none has
-        finished; as many jobs run beside each other as did so far.
+        A job takes as long as those of its rule took on average; where none has finished, as long
+        as the rounds of one that runs promise; and where none runs either, as long as all did. As
+        many jobs run beside each other as did so far.
         """
         all_seconds = [s for of_rule in self.finished.values() for s in of_rule]
         if not all_seconds or self.started is None or now <= self.started:
             return None
         mean = {rule: sum(of) / len(of) for rule, of in self.finished.items() if of}
+        for job in self.running.values():
+            if job.rule not in mean:
+                if (reached := job.reached()) is None:
+                    return None
+                done, rounds = reached
+                mean[job.rule] = (now - job.started) * rounds / done
         usual = sum(all_seconds) / len(all_seconds)
         left = sum(
             (n - len(self.finished[rule])) * mean.get(rule, usual)

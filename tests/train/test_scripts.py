@@ -1,6 +1,7 @@
 """The scripts from the shell: same seed same bytes, and one clear line for bad input."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 from conftest import REPOSITORY, SMALL
 from fedper.data.make_partition import make_partition
 from fedper.data.stored import read_partition, save_dataset, write_partition
+from fedper.files import FILES_OF_A_RUN
 from fedper.job.record import HISTORY_COLUMNS
 from fedper.plan.run_file import read_run
 from fedper.run import change
@@ -57,6 +59,34 @@ def test_one_seed_gives_one_history_and_another_seed_another(inputs):
     assert one != other
     assert one.decode().splitlines()[0] == ",".join(HISTORY_COLUMNS)
     assert len(one.decode().splitlines()) == 1 + 2 * 5
+
+
+def test_a_run_that_is_there_is_trained_again_only_if_it_is_another_or_spoiled(inputs):
+    folder = inputs / "out"
+    assert train(inputs, SMALL, "out").returncode == 0
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    assert set(before) == set(FILES_OF_A_RUN)
+    for name in before:
+        os.utime(folder / name, (1, 1))
+    result = train(inputs, SMALL, "out")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"{SMALL.name}: {folder} has this run")
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+    assert all(file.stat().st_mtime > 1 for file in folder.iterdir())
+
+    about = json.loads(before["run.json"])
+    for spoil in (
+        lambda: (folder / "history.csv").write_bytes(before["history.csv"][:-5]),
+        lambda: (folder / "timing.csv").unlink(),
+        lambda: (folder / "run.json").write_text("[]"),
+        lambda: (folder / "run.json").write_text(json.dumps(about | {"code_sha256": "other"})),
+        lambda: (folder / "run.json").write_text(json.dumps(about | {"partition_sha256": ""})),
+        lambda: (folder / "run.json").write_text(json.dumps(about | {"sha256": {}})),
+    ):
+        spoil()
+        assert "round 1/" in train(inputs, SMALL, "out").stdout
+        assert (folder / "history.csv").read_bytes() == before["history.csv"]
+    assert "round 1/" in train(inputs, change(SMALL, learning_rate=0.01), "out").stdout
 
 
 def test_a_run_says_what_it_was_and_can_be_repeated_from_that(inputs):

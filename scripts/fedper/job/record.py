@@ -14,7 +14,7 @@ import torch
 
 from fedper.data.dataset import Dataset
 from fedper.data.partition import Partition
-from fedper.files import remove_leftovers, write_text
+from fedper.files import FILES_OF_A_RUN, is_whole_run, remove_leftovers, write_text
 from fedper.hashing import hash_values
 from fedper.job.machine import describe
 from fedper.job.progress import Progress
@@ -80,6 +80,28 @@ def conditions(run: Run, dataset: Dataset, partition: Partition, device: torch.d
         "code_sha256": code_digest(run.model),
         **machine(device),
     }
+
+
+def was_trained(folder: Path, about: dict) -> bool:
+    """Tell whether a folder has the whole run of these conditions, on whatever machine.
+
+    about: as :func:`conditions` lists them. The files' hashes must be those in run.json.
+    """
+    if not is_whole_run(folder):
+        return False
+    try:
+        there = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        hashes = {
+            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            for name in FILES_OF_A_RUN
+            if name != "run.json"
+        }
+        wanted = json.loads(json.dumps(about))
+        return hashes == there["sha256"] and all(
+            there[key] == wanted[key] for key in wanted if key not in MACHINE_KEYS
+        )
+    except (ValueError, LookupError, TypeError):
+        return False  # spoiled: trained again, which replaces it
 
 
 def write_run(folder: Path, about: dict, history: Rows, timing: Rows) -> None:

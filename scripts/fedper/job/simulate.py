@@ -15,11 +15,12 @@ from fedper.algorithm.state import Client
 from fedper.data.dataset import Dataset
 from fedper.data.partition import Partition
 from fedper.exits import TryAgainError
+from fedper.files import FILES_OF_A_RUN
 from fedper.job.checkpoint import Checkpoints, kept_in
 from fedper.job.limit import Limit
 from fedper.job.machine import moment, seconds_between
 from fedper.job.progress import Progress
-from fedper.job.record import SECONDS, conditions, note_machine, write_run
+from fedper.job.record import SECONDS, conditions, note_machine, was_trained, write_run
 from fedper.run import Run
 from fedper.train.device import set_up_device
 from fedper.train.rounds import Rows, play_round
@@ -53,6 +54,8 @@ def train_run(
 ) -> None:
     """Train a run, from its checkpoint where there is one, and write its three files.
 
+    A run that is there already, of the same settings, data, partition and code, is left as it is.
+
     Args:
         run: the settings.
         dataset: prepared.
@@ -69,6 +72,11 @@ def train_run(
     """
     device = set_up_device(options.device, run)
     about = conditions(run, dataset, partition, device)
+    if was_trained(out, about):
+        for name in FILES_OF_A_RUN:
+            (out / name).touch()  # so that Snakemake finds them newer than data and partition
+        show(f"{run.name}: {out} has this run, of the same data and code; remove it to train again")
+        return
     with kept_in(checkpoints):
         kept = None
         if checkpoints is not None:
