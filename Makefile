@@ -121,7 +121,7 @@ bring: $(VENV)/.complete
 # Pin the versions anew after a change of pyproject.toml (tests keep environment.yml in step).
 lock: $(VENV)/.complete
 	$(ACTIVATE) && pip install --quiet uv && uv pip compile --quiet --universal --upgrade \
-		--python-version 3.11 --extra dev --no-header --no-annotate \
+		--python-version 3.11 --extra dev --extra slurm --no-header --no-annotate \
 		--output-file requirements.lock pyproject.toml
 
 # Remove the environments. Results, and what Snakemake knows of them, stay.

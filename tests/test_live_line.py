@@ -109,6 +109,31 @@ def test_what_fails_is_shown_with_the_end_of_its_log(tmp_path):
     assert "0 of 2 jobs" in text
 
 
+def test_why_a_job_was_not_sent_is_told_without_the_command_that_sends_it():
+    sent = "    sbatch call:\n        sbatch --wrap=" + 1000 * "x"
+    why = f"SLURM sbatch failed. The message was 'sbatch: error: A\nsbatch: error: B'.\n{sent}"
+    made = handler()
+    made.handle(message(why, logging.ERROR))
+    failed = {"rule_name": "train", "jobid": 7, "log": [], "output": ["a"], "rule_msg": why}
+    for _ in range(3):
+        made.handle(message("Error", logging.ERROR, event=LogEvent.JOB_ERROR, **failed))
+        made.handle(message("Cannot restore a: no backup found.", logging.ERROR))
+    made.close()
+    first, last = made.stream.getvalue().splitlines()
+    assert first == "SLURM sbatch failed. The message was 'sbatch: error: A sbatch: error: B'."
+    assert last == "3 more messages like these are in the log"
+
+
+def test_why_a_job_failed_on_a_cluster_is_told_before_its_log(tmp_path):
+    made = handler()
+    why = "SLURM-job '3' failed, SLURM status is: 'TIMEOUT'.For further error details see the log"
+    failed = {"rule_name": "train", "jobid": 7, "log": [], "output": ["a", "b"], "rule_msg": why}
+    made.handle(message("Error", logging.ERROR, event=LogEvent.JOB_ERROR, **failed))
+    assert made.stream.getvalue() == (
+        "failed: train, which makes a: SLURM-job '3' failed, SLURM status is: 'TIMEOUT'.\n"
+    )
+
+
 @pytest.mark.parametrize(("rule", "told"), [("prepare", True), ("train", False)])
 def test_what_fetch_and_prepare_say_is_shown_without_bars(tmp_path, rule, told):
     log = tmp_path / "job.log"

@@ -30,6 +30,9 @@ TELLING = ("fetch", "prepare")
 PROGRESS_BAR = "%|"
 """What a line of a download's progress bar has, and no other."""
 
+NOTHING_LOST = re.compile("Cannot restore .*: no backup found.")
+"""What Snakemake says of a file that a failed job has not made, and that was not there before."""
+
 PASSED_ON = re.compile("nothing to be done|complete log", re.IGNORECASE)
 """Messages of Snakemake that are shown although they are no warnings."""
 
@@ -160,6 +163,7 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         """Open the line."""
         self.progress = Progress()
+        self.given: Counter = Counter()  # reasons, and how often
         self.stream = sys.stdout if self.common_settings.stdout else sys.stderr
         self.is_terminal = self.stream.isatty()
         self.shows_all = self.common_settings.dryrun or self.common_settings.verbose
@@ -173,10 +177,14 @@ class LogHandler(LogHandlerBase):
         event = getattr(record, "event", None)
         if event is not None:
             self._note(event, record)
-        if event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR) and not self.shows_all:
-            self._write(f"{_failed(record)}\n")
-        elif self.shows_all or record.levelno >= logging.WARNING or _is_passed_on(record, event):
+        if self.shows_all:
             self._write(self.format(record).rstrip("\n") + "\n")
+        elif event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
+            self._write_once(_failed(record), brief(getattr(record, "rule_msg", None) or ""))
+        elif record.levelno >= logging.WARNING or _is_passed_on(record, event):
+            text = brief(self.format(record).rstrip("\n"))
+            if not NOTHING_LOST.fullmatch(text):
+                self._write_once(text, text)
 
     def _note(self, event: str, record: logging.LogRecord) -> None:
         now = time.monotonic()
@@ -207,6 +215,12 @@ class LogHandler(LogHandlerBase):
             else:
                 self._write(f"{line}\n")
 
+    def _write_once(self, text: str, reason: str) -> None:
+        """Write a line unless its reason was given before, as of a job that is sent again."""
+        self.given[reason] += 1
+        if not reason or self.given[reason] == 1:
+            self._write(f"{text}\n")
+
     def _write(self, text: str) -> None:
         """Write in place of the line."""
         self.stream.write(f"\r\033[K{text}" if self.is_terminal else text)
@@ -216,6 +230,9 @@ class LogHandler(LogHandlerBase):
         """End the line; the last one says how far it came."""
         if not self.ended.is_set():
             self.ended.set()
+            again = sum(n - 1 for reason, n in self.given.items() if reason)
+            if again:
+                self._write(f"{again} more messages like these are in the log\n")
             if self.progress.started is not None and self.shows_line:
                 self._write(f"{self.progress.line(time.monotonic())}\n")
         super().close()
@@ -230,6 +247,17 @@ def _failed(record: logging.LogRecord) -> str:
     log = next(iter(getattr(record, "log", None) or []), None)
     lines = last_lines(log, LINES_OF_LOG)
     where = f"; {log} ends with:" if lines else f"; see {log}" if log else ""
-    outputs = ", ".join(map(str, getattr(record, "output", None) or []))
+    output = next(iter(getattr(record, "output", None) or []), "what it makes")
     name = getattr(record, "rule_name", None) or getattr(record, "groupid", "a group of jobs")
-    return "\n".join([f"failed: {name}, which makes {outputs}{where}", *lines])
+    reason = brief(getattr(record, "rule_msg", None) or "")
+    words = f"failed: {name}, which makes {output}{': ' if reason else ''}{reason}{where}"
+    return "\n".join([words, *lines])
+
+
+def brief(text: str) -> str:
+    """Leave out the command that was sent to SLURM, which may have thousands of letters.
+
+    It is in the log of the whole, to which Snakemake points as well. The rest is put on one line.
+    """
+    said, *_ = re.split("sbatch call:|For further error details", text)
+    return text if said == text else " ".join(said.split())

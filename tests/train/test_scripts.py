@@ -198,4 +198,6 @@ def test_cuda_where_there_is_none_is_refused(inputs):
         "train.py", "--run", SMALL.to_json(), "--data", inputs / "data.safetensors",
         "--partition", inputs / "partition0.json", "--device", "cuda", "--out", inputs / "out",
     )  # fmt: skip
-    assert_one_clear_line(result, "device: 'cuda' asked for", "use 'auto'")
+    assert_one_clear_line(
+        result, "device: 'cuda', but PyTorch sees no GPU on ", "compute.device: cpu"
+    )

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(str(workflow.current_basedir)).parents[1]
@@ -21,6 +22,7 @@ os.environ.update(PATH=os.pathsep.join([python, *os.get_exec_path()]), PYTHONUTF
 # The scripts use the package beside them, and so does the workflow, installed or not.
 sys.path.insert(0, str(REPOSITORY / "scripts"))
 from fedper.plan.config import read_config
+from fedper.plan.demands import demand, of_an_array
 from fedper.plan.inputs import (
     all_partitions,
     partitions_of_runs,
@@ -80,22 +82,48 @@ except InputError as error:
     sys.exit(f"error: {one_line(error)}")
 
 
-def has_gpu():
-    """Ask PyTorch, which takes seconds to load, so only where a GPU may be used."""
+def runs_elsewhere():
+    """Tell whether an executor, such as slurm, sends jobs to other machines, or this is such a job.
+
+    Asked while jobs are planned; the executor is not known before. Of a dry run Snakemake only says
+    that it has --jobs, which executors need.
+    """
+    dry = workflow.dryrun and workflow.resource_settings.nodes is not None
+    return workflow.non_local_exec or workflow.remote_exec or dry
+
+
+@cache
+def device_of_jobs():
+    """The device that training asks for: "cpu", "cuda" or "auto".
+
+    Elsewhere "auto" asks for a card, since the machine that submits says nothing of the others.
+    Here it asks PyTorch, which takes seconds to load.
+    """
+    device = config["compute"]["device"]
+    if device != "auto":
+        return device
+    if runs_elsewhere():
+        return "cuda"
     import torch
 
-    return torch.cuda.is_available()
+    return "cuda" if torch.cuda.is_available() else "auto"
 
+
+@cache
+def demand_of_a_run():
+    """Minutes and memory that each run asks for, the same for all, as they may be of one array."""
+    device = "cuda" if device_of_jobs() == "cuda" else "cpu"
+    return of_an_array(demand(run, device) for run in TRAINED.values())
+
+
+# Of a job on a cluster, for starting Python and writing the checkpoint.
+MINUTES_BEFORE_THE_END = 5
 
 RESULTS = f"results/{config['scale']}"
 LOGS = f"logs/{config['scale']}"
 TRAINED = all_runs(config)
 RUNS = runs_of_figures(config)
 FIRST_SEED = config["seeds"][0]
-# A card that the configuration names is asked for, whether or not this machine, which may only submit
-# the jobs, has one.
-DEVICE = config["compute"]["device"]
-USES_GPU = DEVICE == "cuda" or (DEVICE == "auto" and has_gpu())
 
 # A scale without other readings, or without runs of the effects that they are compared by, has none.
 MULTIVERSE = ["multiverse"] if effects_of(config) else []
@@ -267,11 +295,17 @@ def code_of_training(run):
 
 
 def limits_of_a_run():
-    """What train.py is told of checkpoints, of the time it has, and of other machines."""
+    """What train.py is told of checkpoints, of the time it has, and of other machines.
+
+    Elsewhere it stops before its job does, and goes on from another machine's checkpoint.
+    """
     compute = config["compute"]
+    minutes = [compute["minutes"]] if compute["minutes"] else []
+    if runs_elsewhere():
+        minutes.append(max(1, demand_of_a_run().minutes - MINUTES_BEFORE_THE_END))
     options = [f"--checkpoint-seconds {compute['checkpoint_seconds']}"]
-    options += [f"--minutes {compute['minutes']}"] if compute["minutes"] else []
-    options += ["--elsewhere"] if compute["elsewhere"] else []
+    options += [f"--minutes {min(minutes)}"] if minutes else []
+    options += ["--elsewhere"] if compute["elsewhere"] or runs_elsewhere() else []
     per_card = compute["runs_per_card"]
     options += [f"--runs-per-card {per_card}"] if per_card > 1 else []
     return " ".join(options)

@@ -8,6 +8,7 @@ rule fetch:
         f"{PREPARED}/{{receipt}}.source.json",
     log:
         f"{LOGS}/fetch/{{receipt}}.log",
+    localrule: True  # a cluster's nodes often have no network
     conda:
         ENVIRONMENT
     params:

@@ -18,11 +18,14 @@ rule train:
         ENVIRONMENT
     threads: config["compute"]["threads"]
     resources:
-        gpu=int(USES_GPU),
+        gpu=lambda w: int(device_of_jobs() == "cuda"),
+        # what a scheduler is asked for; a run that needs more time goes on from its checkpoint
+        mem_mb=lambda w, attempt: min(attempt, 2) * demand_of_a_run().mem_mb,
+        runtime=lambda w, attempt: min(attempt, 2) * demand_of_a_run().minutes,
         # here and not parameters, so that another device or limit trains nothing again; where a
         # run was computed stands in its run.json
-        device=config["compute"]["device"],
-        limits=limits_of_a_run(),
+        device=lambda w: device_of_jobs(),
+        limits=lambda w: limits_of_a_run(),
     params:
         settings=lambda w: TRAINED[w.run].to_json(),
         # outside the outputs, which Snakemake removes when a job is interrupted

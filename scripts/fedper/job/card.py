@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import platform
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
+from fedper.errors import InputError
 from fedper.exits import say
 
 PAUSE_S = 1.0
@@ -21,13 +23,21 @@ PAUSE_S = 1.0
 def own_card(device: str, runs_per_card: int) -> Iterator[None]:
     """Let CUDA's current device be a card that at most ``runs_per_card`` runs use at a time.
 
-    Waits until there is one. Does nothing for a CPU, or where there is no card.
+    Waits until there is one. Does nothing for a CPU, or for "auto" where there is no card.
 
     Args:
         device: "auto", "cpu" or "cuda".
         runs_per_card: 1 or more.
+
+    Raises:
+        InputError: "cuda", and PyTorch sees no card.
     """
     n_cards = 0 if device == "cpu" else torch.cuda.device_count()
+    if device == "cuda" and n_cards == 0:
+        raise InputError(
+            f"device: 'cuda', but PyTorch sees no GPU on {platform.node()}; let the scheduler give "
+            "the job one, or set compute.device: cpu"
+        )
     if n_cards == 0:
         yield
         return
