@@ -154,7 +154,7 @@ def test_what_slurm_would_refuse_is_one_line_before_anything_is_sent(slurm, tmp_
     code, said = slurm.run(folder, *submit("--set-resources", wish, "--", "runs"))
     assert code == 1
     (error,) = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert error.startswith("error: rule train with ")
+    assert error.startswith("error: SLURM refuses train with ")
     assert words in error
     assert slurm.jobs("JobID") == []
     assert not (folder / "data").exists()
