@@ -334,13 +334,13 @@ def refused_by_slurm():
             }
             asked = [f"--{key}={value}" for key, value in options.items() if value]
             kinds.setdefault(tuple(asked), job.rule.name)
-    for asked, rule in kinds.items():
+    for asked, name in kinds.items():
         command = ["sbatch", "--test-only", *asked, "--wrap=true"]
         done = subprocess.run(command, capture_output=True, encoding="utf-8")
         if done.returncode:
             reason = done.stderr.strip().splitlines()[-1]
             return (
-                f"SLURM refuses {rule} with {' '.join(asked)}: {reason}; see profiles/slurm/config.yaml, and "
+                f"SLURM refuses {name} with {' '.join(asked)}: {reason}; see profiles/slurm/config.yaml, and "
                 "compute.device where no GPU is wanted"
             )
     return ""
