@@ -43,6 +43,13 @@ def test_what_the_readme_says_was_found_is_what_the_files_say():
         f"differ: {part['verdict']}** (corrected p = {part['p_corrected']:.1g})"
         in TEXTS["README.md"]
     )
+    part = claims["C2"]["parts"][0]
+    assert f"{part['verdict']}** (corrected p = {part['p_corrected']:.1g})" in TEXTS["README.md"]
+    shrinks, left = (
+        f"{one['mean']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f})"
+        for one in part["comparisons"][1:]
+    )
+    assert f"{shrinks}, but {left} is left" in TEXTS["README.md"]
     assert "inconclusive" in claims["C6"]["verdict"]
     assert f"{facts['n_trained']} of 143 runs" in TEXTS["README.md"]
 

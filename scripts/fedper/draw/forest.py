@@ -81,7 +81,7 @@ def draw_forest(effects: pd.DataFrame, note: str) -> Figure:
         "a control's test is one-sided" if effects["stand_in"].any() else "a verdict is stricter"
     )
     words = f"Dots: mean over seeds. Lines: 95 % t interval, uncorrected; {stricter}. "
-    words += "Grey band: too small to matter."
+    words += "Colours: the verdict on the claim there. Grey band: too small to matter."
     if effects["stand_in"].any():
         words += " Stand-in data: controls, which say nothing about the paper's claims."
     with mpl.rc_context({**STYLE, "axes.grid": False, "axes.spines.left": False}):
