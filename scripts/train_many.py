@@ -8,6 +8,7 @@ stopped; what it leaves, or its archive, is what `make bring` takes.
 import argparse
 from pathlib import Path
 
+import torch
 from fedper.exits import one_line_errors, say
 from fedper.job.archive import pack
 from fedper.job.card import own_card
@@ -24,6 +25,7 @@ from fedper.job.many import (
 )
 from fedper.names import MODELS, dataset_title, model_title
 from fedper.plan.config import read_config
+from fedper.plan.demands import expected_minutes
 from fedper.plan.inputs import partitions_of_runs
 from fedper.run import Run
 
@@ -48,7 +50,7 @@ def main() -> None:
     wanted = Wanted(arguments.figures, arguments.datasets, arguments.models, arguments.seeds)
     runs, folders = in_order(config, wanted), Folders(config["scale"])
     if arguments.dry_run:
-        list_runs(runs, folders)
+        list_runs(runs, folders, arguments.device)
         return
 
     limit = Limit(arguments.minutes)
@@ -62,32 +64,36 @@ def main() -> None:
     shelf, options = Shelf(folders, arguments.raw), training_options(arguments)
     with own_card(options.device, 1), limit.heeding_sigterm():
         done, cut = train_in_order(runs, partitions_of_runs(config), shelf, options, limit, show)
-    say(f"{len(done)} runs trained, {len(runs) - len(finished) - len(done)} left")
+    say(f"runs trained: {len(done)}, left: {len(runs) - len(finished) - len(done)}")
     if arguments.pack is not None:
         all_done = [run for run in runs if folders.is_finished(run)]
         say(pack(all_done, cut, folders, arguments.pack, arguments.pack_mib))
 
 
-def list_runs(runs: list[Run], folders: Folders) -> None:
-    """Print the runs in order, with the minutes that each should take, and what is left."""
+def list_runs(runs: list[Run], folders: Folders, device: str) -> None:
+    """Print the runs in order, with the minutes that each should take, and what is left.
+
+    Minutes are those of finished runs of the same data set and model, or else (about) as expected
+    of other machines.
+    """
     finished = [run for run in runs if folders.is_finished(run)]
-    total, unknown = 0.0, 0
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    total = 0.0
     for number, run in enumerate(runs, start=1):
         minutes = minutes_of(run, finished, folders)
-        if run in finished:
-            state = "finished"
-        elif minutes is None:
-            state, unknown = "? min", unknown + 1
-        else:
-            state, total = f"{minutes:.1f} min", total + minutes
+        about = "" if minutes is not None else "about "
+        minutes = expected_minutes(run, device) if minutes is None else minutes
+        total += 0 if run in finished else minutes
+        state = "finished" if run in finished else f"{about}{minutes:.1f} min"
         k = "" if run.classes_per_client is None else f", k = {run.classes_per_client}"
         k_p = run.method.personalization_layers
         say(
-            f"{number:4d}  {state:>9}  {dataset_title(run.dataset)}{k}, {model_title(run.model)}, "
+            f"{number:4d}  {state:>16}  {dataset_title(run.dataset)}{k}, {model_title(run.model)}, "
             f"{run.method.name}, K_P = {k_p}, seed {run.seed}"
         )
-    words = f"{len(runs) - len(finished)} runs left, {total / 60:.1f} h"
-    say(words + (f", and {unknown} of which none like them is done yet" if unknown else ""))
+    measured = "an NVIDIA H200" if device == "cuda" else "a core of an AMD EPYC"
+    say(f"{len(runs) - len(finished)} runs left, {total / 60:.1f} h; about: as on {measured}")
 
 
 if __name__ == "__main__":

@@ -91,6 +91,7 @@ def test_runs_cut_and_carried_in_an_archive_are_those_of_one_go(bare):
     listed = run_bare(bare, *two, "--dry-run", absent=ABSENT)
     assert listed.returncode == 0, listed.stderr
     assert len(listed.stdout.splitlines()) == len(names) + 1
+    assert listed.stdout.lstrip().startswith("1     about 0.0 min  CIFAR-10, k = 4, ")
     assert not (bare / "results").exists()
 
     archive = bare / "carried/one.tar.gz"
@@ -99,7 +100,7 @@ def test_runs_cut_and_carried_in_an_archive_are_those_of_one_go(bare):
         done = run_bare(bare, *two, "--minutes", 0, "--pack", archive, absent=ABSENT)
         assert done.returncode == 0, done.stderr
         cut += "stopped by the time limit" in done.stdout
-        if done.stdout.count(" 0 left"):
+        if ", left: 0" in done.stdout:
             break
     assert cut >= 2
     with tarfile.open(archive) as packed:
