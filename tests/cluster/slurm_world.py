@@ -43,10 +43,27 @@ SchedulerParameters=sched_interval=2,sched_min_interval=100000
 KillWait=5
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=20000 Gres=gpu:2 State=UNKNOWN
+JobSubmitPlugins=lua
+PartitionName=billed Nodes={host} State=UP
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE OverSubscribe=FORCE:4 State=UP
 """
 CARDS = "Name=gpu File={folder}/card[0-1]\n"
 """Pretended, by two files; jobs get their numbers as CUDA_VISIBLE_DEVICES."""
+
+RULE = """
+function slurm_job_submit(job, partitions, user)
+    if job.partition == "billed" and job.account == nil then
+        slurm.log_user("name an account")
+        return slurm.ERROR
+    end
+    return slurm.SUCCESS
+end
+function slurm_job_modify(job, record, partitions, user)
+    return slurm.SUCCESS
+end
+return slurm.SUCCESS
+"""
+"""The partition "billed" wants an account, as many clusters do."""
 
 START = """
 set -e
@@ -123,6 +140,7 @@ def running_slurm(folder: Path) -> Iterator[Slurm]:
     text = CONFIGURATION.format(host=host, folder=folder, cores=os.cpu_count())
     (folder / "etc/slurm.conf").write_text(text)
     (folder / "etc/gres.conf").write_text(CARDS.format(folder=folder))
+    (folder / "etc/job_submit.lua").write_text(RULE)
     for number in range(2):
         (folder / f"card{number}").touch()
     start = START.format(folder=folder)

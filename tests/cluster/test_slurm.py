@@ -142,11 +142,9 @@ def test_a_job_that_was_promised_a_card_and_has_none_says_so_in_one_line(slurm, 
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        (
-            "train:slurm_partition=nope",
-            "--partition=nope --mem=2005M --time=10: allocation failure: Invalid partition name",
-        ),
-        ("train:mem_mb=900000", "--mem=900000M --time=10: "),
+        ("train:slurm_partition=nope", "invalid partition specified: nope"),
+        ("train:slurm_partition=billed", "name an account"),
+        ("train:mem_mb=900000", "Requested node configuration is not available"),
     ],
 )
 def test_what_slurm_would_refuse_is_one_line_before_anything_is_sent(slurm, tmp_path, wish, words):
@@ -156,6 +154,7 @@ def test_what_slurm_would_refuse_is_one_line_before_anything_is_sent(slurm, tmp_
     (error,) = [line for line in said.splitlines() if line.startswith("error: ")]
     assert error.startswith("error: SLURM refuses train with ")
     assert words in error
+    assert error.endswith("where no GPU is wanted")
     assert slurm.jobs("JobID") == []
     assert not (folder / "data").exists()
 

@@ -338,7 +338,7 @@ def refused_by_slurm():
         command = ["sbatch", "--test-only", *asked, "--wrap=true"]
         done = subprocess.run(command, capture_output=True, encoding="utf-8")
         if done.returncode:
-            reason = done.stderr.strip().splitlines()[-1]
+            reason = "; ".join(done.stderr.strip().splitlines())
             return (
                 f"SLURM refuses {name} with {' '.join(asked)}: {reason}; see profiles/slurm/config.yaml, and "
                 "compute.device where no GPU is wanted"
