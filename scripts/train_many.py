@@ -8,10 +8,9 @@ stopped; what it leaves, or its archive, is what `make bring` takes.
 import argparse
 from pathlib import Path
 
-import torch
 from fedper.exits import one_line_errors, say
 from fedper.job.archive import pack
-from fedper.job.card import own_card
+from fedper.job.card import device_here, own_card
 from fedper.job.command_line import add_training_options, amount, training_options
 from fedper.job.limit import Limit
 from fedper.job.many import (
@@ -77,15 +76,16 @@ def list_runs(runs: list[Run], folders: Folders, device: str) -> None:
     of other machines.
     """
     finished = [run for run in runs if folders.is_finished(run)]
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = device_here(device)
     total = 0.0
     for number, run in enumerate(runs, start=1):
-        minutes = minutes_of(run, finished, folders)
-        about = "" if minutes is not None else "about "
-        minutes = expected_minutes(run, device) if minutes is None else minutes
-        total += 0 if run in finished else minutes
-        state = "finished" if run in finished else f"{about}{minutes:.1f} min"
+        minutes, about = minutes_of(run, finished, folders), ""
+        if minutes is None:
+            minutes, about = expected_minutes(run, device), "about "
+        state = f"{about}{minutes:.1f} min"
+        if run in finished:
+            minutes, state = 0, "finished"
+        total += minutes
         k = "" if run.classes_per_client is None else f", k = {run.classes_per_client}"
         k_p = run.method.personalization_layers
         say(

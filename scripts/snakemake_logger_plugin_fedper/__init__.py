@@ -180,7 +180,8 @@ class LogHandler(LogHandlerBase):
         if self.shows_all:
             self._write(self.format(record).rstrip("\n") + "\n")
         elif event in (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR):
-            self._write_once(_failed(record), brief(getattr(record, "rule_msg", None) or ""))
+            reason = brief(getattr(record, "rule_msg", None) or "")
+            self._write_once(_failed(record, reason), reason)
         elif record.levelno >= logging.WARNING or _is_passed_on(record, event):
             text = brief(self.format(record).rstrip("\n"))
             if not NOTHING_LOST.fullmatch(text):
@@ -216,9 +217,9 @@ class LogHandler(LogHandlerBase):
                 self._write(f"{line}\n")
 
     def _write_once(self, text: str, reason: str) -> None:
-        """Write a line unless its reason was given before, as of a job that is sent again."""
-        self.given[reason] += 1
-        if not reason or self.given[reason] == 1:
+        """Write a line, unless its reason was given before, as when a job is sent again."""
+        self.given[reason] += bool(reason)
+        if self.given[reason] <= 1:
             self._write(f"{text}\n")
 
     def _write(self, text: str) -> None:
@@ -230,7 +231,7 @@ class LogHandler(LogHandlerBase):
         """End the line; the last one says how far it came."""
         if not self.ended.is_set():
             self.ended.set()
-            again = sum(n - 1 for reason, n in self.given.items() if reason)
+            again = sum(n - 1 for n in self.given.values() if n)
             if again:
                 self._write(f"{again} more messages like these are in the log\n")
             if self.progress.started is not None and self.shows_line:
@@ -242,15 +243,15 @@ def _is_passed_on(record: logging.LogRecord, event: str | None) -> bool:
     return event is None and PASSED_ON.search(record.getMessage()) is not None
 
 
-def _failed(record: logging.LogRecord) -> str:
-    """Say which job failed, and how its log ends."""
+def _failed(record: logging.LogRecord, reason: str) -> str:
+    """Say which job failed, why, if a reason is given, and how its log ends."""
     log = next(iter(getattr(record, "log", None) or []), None)
     lines = last_lines(log, LINES_OF_LOG)
     where = f"; {log} ends with:" if lines else f"; see {log}" if log else ""
     output = next(iter(getattr(record, "output", None) or []), "what it makes")
     name = getattr(record, "rule_name", None) or getattr(record, "groupid", "a group of jobs")
-    reason = brief(getattr(record, "rule_msg", None) or "")
-    words = f"failed: {name}, which makes {output}{': ' if reason else ''}{reason}{where}"
+    why = f": {reason}" if reason else ""
+    words = f"failed: {name}, which makes {output}{why}{where}"
     return "\n".join([words, *lines])
 
 

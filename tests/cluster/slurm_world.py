@@ -105,23 +105,21 @@ class Slurm:
 
     Attributes:
         inside: id of a process in its namespaces.
-        folder: its logs and state.
     """
 
     inside: int
-    folder: Path
 
-    def start(self, where: Path, *command: object, **settings) -> subprocess.Popen:
+    def start(self, where: Path, *command: object) -> subprocess.Popen:
         """Start a command on its only node, as on a login node."""
         enter = ("nsenter", "--target", self.inside, "--mount", "--pid", "--net", f"--wd={where}")
         return subprocess.Popen(
             [*map(str, enter), "--", *map(str, command)], stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, encoding="utf-8", **settings,
+            stderr=subprocess.STDOUT, encoding="utf-8",
         )  # fmt: skip
 
-    def run(self, where: Path, *command: object, **settings) -> tuple[int, str]:
+    def run(self, where: Path, *command: object) -> tuple[int, str]:
         """Run a command there; return its exit status and all that it prints."""
-        process = self.start(where, *command, **settings)
+        process = self.start(where, *command)
         said, _ = process.communicate(timeout=PATIENCE_S)
         return process.returncode, said
 
@@ -152,7 +150,7 @@ def running_slurm(folder: Path) -> Iterator[Slurm]:
             if process.stdout.readline() != "ready\n":
                 raise RuntimeError((folder / "start.log").read_text())
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-            slurm = Slurm(int(children.read_text().split()[0]), folder)
+            slurm = Slurm(int(children.read_text().split()[0]))
             for _ in range(100):
                 if "idle" in slurm.run(Path("/"), "timeout", 2, "sinfo", "--noheader")[1]:
                     break

@@ -96,26 +96,25 @@ def runs_elsewhere():
 
 @cache
 def device_of_jobs():
-    """The device that training asks for: "cpu", "cuda" or "auto".
+    """The device that training asks for, "cpu" or "cuda".
 
-    Elsewhere "auto" asks for a card, since the machine that submits says nothing of the others.
-    Here it asks PyTorch, which takes seconds to load.
+    Elsewhere "auto" is "cuda", since the machine that submits says nothing of the others. Here
+    PyTorch is asked, which takes seconds to load.
     """
     device = config["compute"]["device"]
     if device != "auto":
         return device
     if runs_elsewhere():
         return "cuda"
-    import torch
+    from fedper.job.card import device_here
 
-    return "cuda" if torch.cuda.is_available() else "auto"
+    return device_here(device)
 
 
 @cache
 def demand_of_a_run():
     """Minutes and memory that each run asks for, the same for all, as they may be of one array."""
-    device = "cuda" if device_of_jobs() == "cuda" else "cpu"
-    return of_an_array(demand(run, device) for run in TRAINED.values())
+    return of_an_array(demand(run, device_of_jobs()) for run in TRAINED.values())
 
 
 # Of a job on a cluster, for starting Python and writing the checkpoint.

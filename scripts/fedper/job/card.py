@@ -19,6 +19,13 @@ PAUSE_S = 1.0
 """Between two looks for a free card."""
 
 
+def device_here(name: str) -> str:
+    """Return "cuda" or "cpu" for "auto", by what this machine has, and other names as they are."""
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 @contextmanager
 def own_card(device: str, runs_per_card: int) -> Iterator[None]:
     """Let CUDA's current device be a card that at most ``runs_per_card`` runs use at a time.

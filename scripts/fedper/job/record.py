@@ -85,7 +85,7 @@ def conditions(run: Run, dataset: Dataset, partition: Partition, device: torch.d
 def was_trained(folder: Path, about: dict) -> bool:
     """Tell whether a folder has the whole run of these conditions, on whatever machine.
 
-    about: as :func:`conditions` lists them. The files' hashes must be those in run.json.
+    about: as :func:`conditions` lists them. The other files have the hashes that run.json names.
     """
     if not is_whole_run(folder):
         return False
