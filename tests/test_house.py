@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "results": ("plan",),
     "judge": ("results", "plan"),
     "draw": ("judge", "results", "data"),
+    "explore": ("draw", "judge", "results", "plan"),
     "report": ("judge", "results", "plan"),
     "keep": ("results", "plan"),
 }

@@ -24,7 +24,7 @@ from PIL import Image
 
 AFTER_RUNS = {
     "table": 5, "table_of_settings": 1, "claims": 1, "figure_verdicts": 1, "facts": 1,
-    "report_pdf": 1, "replication": 1, "report_html": 1,
+    "report_pdf": 1, "page": 1, "replication": 1, "report_html": 1,
 }  # fmt: skip
 """What is made again when another run is asked for, besides figures."""
 
@@ -135,6 +135,7 @@ def test_everything_is_made(finished):
         assert suffix == "csv" or "stand-in for CIFAR-10" in text
     assert "stand-in data" in (results / "claims.md").read_text()
     assert (results / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert "stand-in for CIFAR-10" in (results / "explore.html").read_text()
     page = (results / "report.html").read_text()
     assert all(f"{name}" in page for name in ("figure2.png", "table4.html", "claims.html"))
     record = json.loads((results / "ro-crate-metadata.json").read_text())
@@ -429,7 +430,7 @@ def clone(finished, tmp_path):
 
 
 def test_figures_and_report_are_redrawn_from_histories_alone_and_come_out_the_same(clone):
-    names = ("figures/figure2.png", "figures/multiverse.png", "report.pdf")
+    names = ("figures/figure2.png", "figures/multiverse.png", "report.pdf", "explore.html")
     files = [clone / "results/tiny" / name for name in names]
     before = [file.read_bytes() for file in files]
     for file in files:

@@ -37,7 +37,7 @@ def test_verdicts_are_grouped_and_what_rests_on_stand_ins_says_so(tmp_path):
         "control failed: C2",
         "inconclusive: C4",
         "reproduced (stand-in data): C10",
-        f"Read {tmp_path}/report.pdf first; then claims.md, figures/ and tables/ beside it.",
+        f"Read {tmp_path}/report.pdf first; explore.html beside it opens in a browser.",
     ]
 
 

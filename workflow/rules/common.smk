@@ -143,6 +143,7 @@ FACTS = f"{RESULTS}/facts.json"
 METRICS = f"{RESULTS}/metrics.json"
 REPORT = f"{RESULTS}/report.pdf"
 HTML = f"{RESULTS}/report.html"
+PAGE = f"{RESULTS}/explore.html"
 RECORD = f"{RESULTS}/ro-crate-metadata.json"
 DOCUMENTS = [*FIGURES, *TABLES, *CLAIMS, REPORT]
 PAPER = Path(os.path.relpath(REPOSITORY / "paper"))

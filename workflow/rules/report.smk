@@ -1,4 +1,4 @@
-# The report as PDF and as HTML page, and the replication record.
+# The report as PDF, the page to explore, Snakemake's own report, and the replication record.
 
 
 rule report_pdf:
@@ -31,6 +31,30 @@ rule report_pdf:
         "python {input.script:q} --source {input.source:q} --config {params.config:q}"
         " --figures {input.figures:q} --captions {input.captions:q} --results {params.results}"
         " --out {output} > {log} 2>&1"
+
+
+# Accuracy, verdicts and readings in a page that one can explore.
+rule page:
+    input:
+        files_of_runs=lambda w: files_of(TRAINED.values(), FILES_OF_A_RUN),
+        claims=f"{RESULTS}/claims.json",
+        readings=expand(f"{RESULTS}/figures/{{figure}}.csv", figure=MULTIVERSE),
+        parts=expand(SCRIPTS / "fedper/explore/page.{end}", end=["html", "css", "js"]),
+        script=ancient(SCRIPTS / "make_page.py"),
+    output:
+        PAGE,
+    log:
+        f"{LOGS}/page.log",
+    conda:
+        ENVIRONMENT
+    params:
+        code=digest_of(SCRIPTS / "make_page.py"),
+        config=json.dumps(config),
+        runs=f"{RESULTS}/runs",
+        readings=lambda w, input: [f"--readings {path}" for path in input.readings],
+    shell:
+        "python {input.script:q} --config {params.config:q} --runs {params.runs}"
+        " --claims {input.claims} {params.readings} --out {output} > {log} 2>&1"
 
 
 rule replication:

@@ -30,5 +30,5 @@ def closing_lines(results: Path) -> list[str]:
     lines += [f"{verdict}: {', '.join(names)}" for verdict, names in found.items()]
     return [
         *lines,
-        f"Read {results}/report.pdf first; then claims.md, figures/ and tables/ beside it.",
+        f"Read {results}/report.pdf first; explore.html beside it opens in a browser.",
     ]
