@@ -54,7 +54,7 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
         except InputError as error:
             sys.exit(f"error: {one_line(error)}")
         except MemoryError as error:
-            sys.exit(f"error: memory ran out ({error or 'MemoryError'}); free some and run again")
+            sys.exit(f"error: memory ran out ({str(error) or 'MemoryError'}); free some, run again")
         except RuntimeError as error:
             if not any(words in str(error) for words in OUT_OF_MEMORY):
                 raise

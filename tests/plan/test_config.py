@@ -120,6 +120,7 @@ def in_runs(figure: str, key: str, index: int = 0) -> tuple:
     ("path", "value", "message"),
     [
         (in_runs("figure2", "classes_per_client"), [0], "0 is less than"),
+        (("models", "resnet34", "width"), 0.12, "resnet34 of width 0.12: too narrow"),
         (in_runs("figure2", "classes_per_client"), [5], "5 is not in [4, 8, 10]"),
         (in_runs("figure2", "datasets"), ["flickr_aes"], "flickr_aes has no class"),
         (in_runs("figure7", "datasets"), ["cifar10"], "missing key 'classes_per"),

@@ -10,6 +10,10 @@ from fedper.names import DATASETS, MODELS
 from fedper.plan.schema import check_against_schema
 from fedper.run import Run
 
+SMALLEST_WIDTH = {"resnet34": 0.125}
+"""Below, blocks have fewer than 8 channels, and oneDNN writes beyond its buffers where a processor
+has no AVX-512: wrong numbers, or a crash. (Its shortcuts are 1 x 1 convolutions of stride 2.)"""
+
 
 def read_run(text_or_path: str) -> Run:
     """Read settings from JSON, or from the ``run.json`` of an earlier run.
@@ -48,6 +52,11 @@ def check_settings(run: Run, where: str) -> None:
         raise InputError(
             f"{where}: model: {run.model!r:.60} is not one of {', '.join(MODELS)}; a further one "
             "needs a record in fedper/names.py and a module in fedper/algorithm"
+        )
+    if run.width < SMALLEST_WIDTH.get(run.model, 0):
+        raise InputError(
+            f"{where}: {run.model} of width {run.width:g}: too narrow for PyTorch on some "
+            f"processors; take {SMALLEST_WIDTH[run.model]} or more"
         )
     method = run.method
     _check_parts(run, phase_layers(method.train), f"{where}: method.train")
