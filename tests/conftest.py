@@ -9,6 +9,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from unittest import mock
 
+# Threads of OpenMP that wait leave the core to others, such as tests beside this one.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import numpy as np
 import pandas as pd
 import pytest

@@ -526,7 +526,7 @@ def test_missing_or_truncated_data_end_in_a_clear_line_and_leave_nothing(tmp_pat
         (tmp_path / "data/raw/cifar10").mkdir(parents=True)
         for name in ("train-0.parquet", "test-0.parquet"):
             (tmp_path / "data/raw/cifar10" / name).write_bytes(b"PAR1")
-    result = snakemake(tmp_path, config=config)
+    result = snakemake(tmp_path, "--", "prepared", config=config)
     start = "error: data/raw/cifar10/" if truncated else "error: cifar10: no source works: files: "
     expected = "train-0.parquet: not a whole" if truncated else "neither train-*.parquet"
     output = result.stdout + result.stderr
