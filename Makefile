@@ -139,8 +139,18 @@ SAY_WHERE = cd $(@D) && pwd -P > .complete
 	.venv-flower/bin/pip install --quiet --editable '.[benchmark]'
 	@$(SAY_WHERE)
 
+# For a machine without a GPU: with TORCH_INDEX, an index of PyTorch's CPU-only builds, none of CUDA's
+# libraries are installed, which are several GB on Linux.
+TORCH = ^torch(vision)?==
+CUDA = ^(triton|(nvidia|cuda)-[a-z0-9-]+)==
 $(VENV)/.complete: requirements.lock pyproject.toml
 	@$(MAKE_VENV)
+ifdef TORCH_INDEX
+	$(ACTIVATE) && grep -E '$(TORCH)' requirements.lock \
+		| pip install --quiet --no-deps --index-url $(TORCH_INDEX) --requirement /dev/stdin
+	$(ACTIVATE) && grep -vE '$(TORCH)|$(CUDA)' requirements.lock | pip install --quiet --requirement /dev/stdin
+else
 	$(ACTIVATE) && pip install --quiet --requirement requirements.lock
+endif
 	$(ACTIVATE) && pip install --quiet --no-deps --editable .
 	@$(SAY_WHERE)

@@ -33,6 +33,15 @@ pytest_plugins = ["dvc_world"]
 
 REPOSITORY = Path(__file__).parent.parent
 
+LONGEST = ("test_pipeline", "test_real_images", "test_checkpoint", "test_dvc_scales")
+"""Files of tests that begin first, so that no worker is left with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put them first; pytest calls this."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
 _schema = yaml.safe_load((REPOSITORY / "scripts/fedper/plan/schema.yaml").read_text("utf-8"))
 STATISTICS = _schema["$defs"]["test"]["properties"]["batchnorm"]["enum"]
 """What BatchNorm can use in a test."""

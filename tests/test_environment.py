@@ -1,11 +1,13 @@
 """The environment: pinned in one way, and where it belongs; what git and make do around it."""
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 
 import pytest
 import yaml
@@ -99,6 +101,12 @@ chmod +x $3/bin/*
 """Makes environments whose pip and pytest only say so."""
 
 
+PIP_THAT_LISTS = """#!/bin/sh
+echo pip "$@" >> made
+case "$*" in */dev/stdin*) cat >> made;; esac
+"""
+
+
 def make(folder, *arguments):
     """Call make as outside of these tests, with a Python that makes no environment in earnest."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("MAKE")}
@@ -128,6 +136,35 @@ def test_an_environment_is_made_once(with_environment):
     assert make(with_environment, "test").returncode == 0
     assert (with_environment / "made").read_text() == "made here\n"  # by pytest
     assert (with_environment / ".venv/old").exists()
+
+
+def test_without_a_gpu_nothing_of_cuda_is_installed(with_environment):
+    """PyTorch from the index that is named, then what is locked; none of that needs CUDA either."""
+    shutil.rmtree(with_environment / ".venv")
+    index = "https://index.invalid/cpu"
+    pip, fake = with_environment / "pip", with_environment / "fake"
+    pip.write_text(PIP_THAT_LISTS)
+    fake.write_text("#!/bin/sh\nmkdir -p $3/bin && touch $3/bin/activate && cp pip $3/bin\n")
+    pip.chmod(0o755)
+    fake.chmod(0o755)
+    done = make(with_environment, f"PYTHON={fake}", f"TORCH_INDEX={index}", ".venv/.complete")
+    assert done.returncode == 0, done.stderr
+    lines = (with_environment / "made").read_text().splitlines()
+    lock = (REPOSITORY / "requirements.lock").read_text().splitlines()
+    first = f"pip install --quiet --no-deps --index-url {index} --requirement /dev/stdin"
+    second = "pip install --quiet --requirement /dev/stdin"
+    at = lines.index(second)
+    assert lines[0] == first
+    assert [Requirement(line).name for line in lines[1:at]] == ["torch", "torchvision"]
+    rest = lines[at + 1 : -1]
+    left_out = {Requirement(line).name for line in set(lock) - {*lines[1:at], *rest}}
+    assert all(name == "triton" or name.startswith(("nvidia-", "cuda-")) for name in left_out)
+    assert len(lines) - 3 + len(left_out) == len(lock)
+    for line in rest:
+        name = Requirement(line).name
+        with contextlib.suppress(metadata.PackageNotFoundError):  # for other systems only
+            needs = map(Requirement, metadata.requires(name) or [])
+            assert not left_out & {one.name for one in needs if "extra" not in str(one.marker)}
 
 
 @pytest.mark.parametrize("how", [shutil.copytree, shutil.move])

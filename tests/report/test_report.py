@@ -1,5 +1,6 @@
 """The report and the replication record against the results that they are made from."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -21,20 +22,29 @@ from readings_world import tiny, write_runs
 from rocrate.rocrate import ROCrate
 
 
-@pytest.fixture
-def results(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     """The results of a scale of four runs in results/test, as the pipeline would leave them."""
+    here = tmp_path_factory.mktemp("made")
+    shutil.copytree(REPOSITORY / "paper", here / "paper")
+    folder = Path("results/test")
+    with contextlib.chdir(here):
+        runs = [
+            write_run(folder / "runs" / f"{k_p}-{seed}", run, [(1, 1), (2 * k_p + 2, 2 * k_p + 4)])
+            for k_p in (0, 2)
+            for seed in (0, 1)
+            for run in [change(RUN, personalization_layers=k_p, seed=seed)]
+        ]
+        make_documents(folder, runs)
+    return here
+
+
+@pytest.fixture
+def results(made, tmp_path, monkeypatch):
+    """A copy of them, in the current folder."""
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(REPOSITORY / "paper", tmp_path / "paper")
-    folder = tmp_path / "results/test"
-    runs = [
-        write_run(folder / "runs" / f"{k_p}-{seed}", run, [(1, 1), (2 * k_p + 2, 2 * k_p + 4)])
-        for k_p in (0, 2)
-        for seed in (0, 1)
-        for run in [change(RUN, personalization_layers=k_p, seed=seed)]
-    ]
-    make_documents(folder, runs)
-    return folder
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "results/test"
 
 
 def make_documents(folder, runs):

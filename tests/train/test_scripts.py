@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import REPOSITORY, SMALL
+from conftest import REPOSITORY, SMALL, run_main
 from fedper.data.make_partition import make_partition
 from fedper.data.stored import read_partition, save_dataset, write_partition
 from fedper.files import FILES_OF_A_RUN
@@ -61,16 +61,25 @@ def test_one_seed_gives_one_history_and_another_seed_another(inputs):
     assert len(one.decode().splitlines()) == 1 + 2 * 5
 
 
-def test_a_run_that_is_there_is_trained_again_only_if_it_is_another_or_spoiled(inputs):
+def test_a_run_that_is_there_is_trained_again_only_if_it_is_another_or_spoiled(inputs, capsys):
     folder = inputs / "out"
-    assert train(inputs, SMALL, "out").returncode == 0
+
+    def said(run):
+        """Train in this process, which has loaded PyTorch already; what is said."""
+        capsys.readouterr()
+        status = run_main(
+            "train.py", "--run", run.to_json(), "--data", inputs / "data.safetensors",
+            "--partition", inputs / "partition0.json", "--device", "cpu", "--out", folder,
+        )  # fmt: skip
+        assert status == (0, "")
+        return capsys.readouterr().out
+
+    said(SMALL)
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     assert set(before) == set(FILES_OF_A_RUN)
     for name in before:
         os.utime(folder / name, (1, 1))
-    result = train(inputs, SMALL, "out")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout.startswith(f"{SMALL.name}: {folder} has this run")
+    assert said(SMALL).startswith(f"{SMALL.name}: {folder} has this run")
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
     assert all(file.stat().st_mtime > 1 for file in folder.iterdir())
 
@@ -84,9 +93,9 @@ def test_a_run_that_is_there_is_trained_again_only_if_it_is_another_or_spoiled(i
         lambda: (folder / "run.json").write_text(json.dumps(about | {"sha256": {}})),
     ):
         spoil()
-        assert "round 1/" in train(inputs, SMALL, "out").stdout
+        assert "round 1/" in said(SMALL)
         assert (folder / "history.csv").read_bytes() == before["history.csv"]
-    assert "round 1/" in train(inputs, change(SMALL, learning_rate=0.01), "out").stdout
+    assert "round 1/" in said(change(SMALL, learning_rate=0.01))
 
 
 def test_a_run_says_what_it_was_and_can_be_repeated_from_that(inputs):
