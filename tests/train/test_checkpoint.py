@@ -30,7 +30,8 @@ from safetensors.torch import save_file
 sys.path.insert(0, str(REPOSITORY / "benchmarks"))
 import kill_and_resume
 
-RUN = change(SMALL, rounds=4, n_clients=2, classes_per_client=5, learning_rate=0.005)
+FEW = SMALL.samples | {"images_per_class": 8, "test": {"from": "official", "images_per_class": 8}}
+RUN = change(SMALL, samples=FEW, rounds=4, n_clients=2, classes_per_client=5, learning_rate=0.005)
 CPU = torch.device("cpu")
 
 
@@ -49,7 +50,7 @@ def play(small_dataset, tmp_path):
             if stop_at in line:
                 raise KeyboardInterrupt
 
-        partition = make_partition(small_dataset, SMALL.samples, RUN.n_clients, 5, seed)
+        partition = make_partition(small_dataset, FEW, RUN.n_clients, 5, seed)
         data = data or small_dataset
         checkpoints = None
         if folder:
