@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import runpy
 
 import numpy as np
@@ -227,6 +228,20 @@ def test_a_claim_that_one_model_does_not_bear_out_on_a_data_set_it_shares_is_in_
     wide = pd.concat([frame, rows(np.random.default_rng(1), 5, {}, noise=0.2)
                       .assign(model="resnet34")])  # fmt: skip
     assert judge(wide, (BY_NAME["C1"],))[0]["verdict"] == "reproduced in part"
+
+
+def test_what_is_inconclusive_says_by_how_much():
+    """The effect over seeds with its t interval, from the rows themselves."""
+    frame = rows(np.random.default_rng(0), 5, {}, noise=0.2)
+    (judged,) = judge(frame, (BY_NAME["C1"],))
+    assert judged["verdict"] == "inconclusive"
+    here = frame[where(frame, dataset="cifar10", classes_per_client=4)]
+    means = here.groupby(["method", "personalization_layers", "seed"])["accuracy"].mean()
+    gains = means["FedPer", 2] - means["FedAvg", 0]
+    half = stats.t.ppf(0.975, 4) * gains.std() / np.sqrt(5)
+    expected = f"{gains.mean():+.3f} ({gains.mean() - half:+.3f} to {gains.mean() + half:+.3f})"
+    assert judged["reason"].startswith(f"FedPer - FedAvg, CIFAR-10, K_P = 2, k = 4: {expected}, ")
+    assert re.search(r", corrected p = \S+$", judged["reason"])
 
 
 def test_data_sets_that_are_not_there_leave_a_claim_reproduced_in_part():

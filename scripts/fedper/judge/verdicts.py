@@ -114,19 +114,25 @@ def _reason(part: dict) -> str:
     judged = [one for one in part["comparisons"] if one["is_judged"]]
     words = []
     if part["verdict"] in (AGAINST, NO_EFFECT):
-        one = min(judged, key=lambda one: one[TESTED[part["verdict"]]])
-        words.append(f"{one['text']}: {one['mean']:+.3f}")
+        words.append(_effect(min(judged, key=lambda one: one[TESTED[part["verdict"]]])))
     elif part["verdict"] == INCONCLUSIVE:
         faults = [one["fault"] for one in judged if one["fault"]]
-        words.append(faults[0] if faults else f"corrected p = {part['p_corrected']:.2g}")
+        weakest = _effect(max(judged, key=lambda one: one["p"]))
+        p = f"corrected p = {part['p_corrected']:.2g}"
+        words += faults[:1] or [f"{weakest}, {p}"]
     for one in judged:
         if one["says"] == "gone" and one["high"] < -MARGIN:
-            words.append(f"a loss: {one['text']}: {one['mean']:+.3f}")
+            words.append(f"a loss: {_effect(one)}")
     n_guesses = max(one["guesses"] for one in judged)
     if n_guesses:
         runs = "1 run counts" if n_guesses == 1 else f"{n_guesses} runs count"
         words.append(f"{runs} as guessing")
     return "; ".join(words)
+
+
+def _effect(one: dict) -> str:
+    """Write a comparison's effect with its uncorrected 95 % interval."""
+    return f"{one['text']}: {one['mean']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f})"
 
 
 def whole(claim: Claim, parts: list[dict]) -> dict:
