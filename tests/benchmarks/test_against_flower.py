@@ -151,7 +151,9 @@ def test_memory_that_two_processes_share_counts_once(tmp_path):
     commands = [[sys.executable, "-c", HOLD_SHARED, tmp_path / "shared"]] * 2
     logs = [tmp_path / "one.log", tmp_path / "other.log"]
     usage = process_tree.run_beside_each_other(commands, logs, 0.05)
-    assert SIZE < usage.peak_bytes < 1.5 * SIZE
+    # Counted twice: 2 SIZE. If one is read before and the other after they share: 1.5 SIZE,
+    # and the interpreters.
+    assert SIZE < usage.peak_bytes < 1.75 * SIZE
 
 
 def test_commands_run_beside_each_other_and_each_has_its_own_time(tmp_path):

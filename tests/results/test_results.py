@@ -364,7 +364,7 @@ def test_lines_with_different_numbers_of_seeds_say_so(folders):
     curves = mean_over_clients(read_clients(folders))
     fewer = curves[(curves["method"] == "FedPer") | (curves["seed"] == 0)]
     words = draw_methods(fewer, "note").get_supxlabel().replace("\n", " ")
-    assert "± 1 sd over seeds, where a line is the mean of 2" in words
+    assert "± 1 sd over 2 seeds, where there are several." in words
 
 
 def test_the_figure_of_tests_has_a_line_for_each_test_and_method(folders):

@@ -124,11 +124,12 @@ def _band(curves: pd.DataFrame, keys: pd.Series) -> str:
     """Say what the bands are, if there are any."""
     drawn = curves.dropna(subset="accuracy")
     n_seeds = drawn.groupby(["dataset", "model", keys])["seed"].nunique()
-    if n_seeds.empty or n_seeds.max() == 1:
+    several = n_seeds[n_seeds > 1]
+    if several.empty:
         return ""
-    if n_seeds.min() < n_seeds.max():
-        return f" Bands: ± 1 sd over seeds, where a line is the mean of {n_seeds.max()}."
-    return f" Bands: ± 1 sd over {n_seeds.max()} seeds."
+    fewest, most = several.min(), several.max()
+    seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
+    return f" Bands: ± 1 sd over {seeds}{'' if n_seeds.min() > 1 else ', where there are several'}."
 
 
 def _draw_line(ax: Axes, points: pd.DataFrame, label: str, look: Look) -> None:
