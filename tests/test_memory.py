@@ -1,6 +1,5 @@
 """Memory that runs out, in every script: one line that says so, and nothing half-written."""
 
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,15 +24,11 @@ def test_every_script_says_it_in_one_line(script, monkeypatch):
 
 @pytest.mark.parametrize("kind", ["partition", "history.csv", "ratings", "parquet"])
 def test_nothing_is_left_of_a_file_that_could_not_be_written_whole(kind, tmp_path, monkeypatch):
-    """Each script that training data and results go through, and each of its files."""
-    reader, template = READERS[kind], tmp_path / "0"
-    template.mkdir()
-    reader.make(template)
-    before = tree(template)
-    replace = Path.replace
+    """Each script that training data and results go through, and each of the files it writes."""
+    reader, replace = READERS[kind], Path.replace
 
-    def fail_at(number):
-        counted = iter(range(number))
+    def out_of_memory_after(n_files):
+        counted = iter(range(n_files))
 
         def replace_or_fail(path, target):
             if next(counted, None) is None:
@@ -42,15 +37,14 @@ def test_nothing_is_left_of_a_file_that_could_not_be_written_whole(kind, tmp_pat
 
         return replace_or_fail
 
-    for written in range(20):
-        folder = tmp_path / "world"
-        with suppress(FileNotFoundError):
-            folder.rename(tmp_path / f"earlier{written}")
+    for n_files in range(20):
+        folder = tmp_path / f"{n_files}"
         folder.mkdir()
         reader.make(folder)
-        monkeypatch.setattr(Path, "replace", fail_at(written))
-        status, words = reader.read(folder)
-        monkeypatch.setattr(Path, "replace", replace)
+        before = tree(folder)
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", out_of_memory_after(n_files))
+            status, words = reader.read(folder)
         after = tree(folder)
         assert not [path for path in after if ".writing-" in path]
         assert not before.keys() - after.keys()
@@ -58,4 +52,4 @@ def test_nothing_is_left_of_a_file_that_could_not_be_written_whole(kind, tmp_pat
             break
         assert words == "error: memory ran out (MemoryError); free some, run again"
     assert status == 0
-    assert written > 1
+    assert n_files > 1

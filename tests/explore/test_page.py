@@ -15,10 +15,10 @@ SCALES = ["cpu", pytest.param("former", marks=pytest.mark.slow)]
 MARKS = "svg.marks [aria-roledescription='point']"
 
 
-def make(scale, out, **files):
+def make(scale, out, claims=None):
     """Make the page as the pipeline does; exit status and last words."""
     results = REPOSITORY / "results" / scale
-    claims = files.get("claims", results / "claims.json")
+    claims = claims or results / "claims.json"
     readings = results / "figures/multiverse.csv"
     config = read_config(REPOSITORY / f"config/{scale}.yaml", {})
     return run_main(

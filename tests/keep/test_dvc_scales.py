@@ -37,7 +37,8 @@ def test_what_a_real_scale_makes_is_in_git_and_its_images_are_none_of_dvcs():
         for out in (*stage["outs"], *stage.get("metrics", []))
         for name in out
     }
-    assert of_quick - outputs.keys() == {"data/prepared/${scale}", "results/${scale}/report.html"}
+    pages = {"results/${scale}/report.html", "results/${scale}/explore.html"}
+    assert of_quick - outputs.keys() == {"data/prepared/${scale}", *pages}
     assert not outputs.keys() - of_quick
     assert not [name for stage in stages.values() for name in stage["deps"] if "data" in name]
 
@@ -168,5 +169,5 @@ def test_with_its_data_prepared_a_scale_from_git_is_adopted_as_made_here(run_by_
     fresh = tmp_path / "fresh"
     must(fresh, sys.executable, "scripts/stage.py", "config/other.yaml", "prepared")
     assert adopt_other(fresh).returncode == 0
-    assert snakemake_plan(fresh, "other") == {"report_html": 1}
+    assert snakemake_plan(fresh, "other") == {"page": 1, "report_html": 1}
     assert json.loads(must(fresh, "dvc", "status", "--json", OTHER)) == {}

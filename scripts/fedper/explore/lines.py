@@ -6,7 +6,7 @@ import pandas as pd
 
 from fedper.files import is_whole_run
 from fedper.names import dataset_title, model_title
-from fedper.plan.experiments import all_runs, runs_of_figures
+from fedper.plan.experiments import runs_of_figures
 from fedper.plan.universes import universes
 from fedper.results.histories import read_tests
 from fedper.results.summary import last_round, mean_over_clients
@@ -54,19 +54,23 @@ def lines_of_runs(config: dict, folder: Path) -> list[dict]:
         if is_whole_run(folder / name)
         for line in _lines_of_run(read_tests([folder / name]), name, universe)
     ]
-    lines += _means(lines)
-    return _with_labels(lines)
+    _name_lines(lines)
+    groups: dict[tuple, list[dict]] = {}
+    for line in lines:
+        groups.setdefault(tuple(line[key] for key in SETTING), []).append(line)
+    for number, of_one in enumerate(groups.values()):
+        for line in of_one:
+            line["group"] = number
+    return lines + [_mean(of_one) for of_one in groups.values()]
 
 
 def universes_of_runs(config: dict) -> dict[str, str]:
     """Give the universe of every run of a scale, by its name; what figures show is REFERENCE."""
-    reference = dict.fromkeys(runs_of_figures(config), REFERENCE)
-    others = {
-        run.name: one.name if one.changes else REFERENCE
-        for one in reversed(universes(config))
-        for run in one.runs
-    }
-    return {name: (others | reference)[name] for name in all_runs(config)}
+    found = dict.fromkeys(runs_of_figures(config), REFERENCE)
+    for one in sorted(universes(config), key=lambda one: bool(one.changes)):  # the reference first
+        for run in one.runs:
+            found.setdefault(run.name, one.name if one.changes else REFERENCE)
+    return found
 
 
 def _lines_of_run(tests: pd.DataFrame, name: str, universe: str) -> list[dict]:
@@ -100,44 +104,33 @@ def _lines_of_run(tests: pd.DataFrame, name: str, universe: str) -> list[dict]:
     ]
 
 
-def _means(lines: list[dict]) -> list[dict]:
-    """Make a line for the mean over the seeds of each setting; a round counts if all have it."""
-    groups: dict[tuple, list[dict]] = {}
-    for line in lines:
-        groups.setdefault(tuple(line[key] for key in SETTING), []).append(line)
-    means = []
-    for of_one in groups.values():
-        seeds = pd.DataFrame(
-            [pd.Series(line["accuracy"], line["rounds"], dtype=float) for line in of_one]
-        )
-        mean, sd = seeds.mean(skipna=False), seeds.std(skipna=False)
-        means.append(
-            {
-                **of_one[0],
-                "seed": MEAN,
-                "run": "",
-                "rounds": mean.index.to_list(),
-                "accuracy": _numbers(mean),
-                "low": _numbers(mean - sd),
-                "high": _numbers(mean + sd),
-                "clients": [],
-                "floors": [],
-            }
-        )
-    return means
-
-
-def _with_labels(lines: list[dict]) -> list[dict]:
-    """Add ``line`` and ``group``."""
+def _name_lines(lines: list[dict]) -> None:
+    """Add ``line`` to each."""
     depths: dict[str, set[str]] = {}
-    groups: dict[tuple, int] = {}
     for line in lines:
         depths.setdefault(line["method"], set()).add(line["K_P"])
     for line in lines:
         several = len(depths[line["method"]]) > 1
         line["line"] = line["method"] + (f", {line['K_P']}" if several else "")
-        line["group"] = groups.setdefault(tuple(line[key] for key in SETTING), len(groups))
-    return lines
+
+
+def _mean(of_one: list[dict]) -> dict:
+    """Make a line for the mean over the seeds of one setting; a round counts if all have it."""
+    seeds = pd.DataFrame(
+        [pd.Series(line["accuracy"], line["rounds"], dtype=float) for line in of_one]
+    )
+    mean, sd = seeds.mean(skipna=False), seeds.std(skipna=False)
+    return {
+        **of_one[0],
+        "seed": MEAN,
+        "run": "",
+        "rounds": mean.index.to_list(),
+        "accuracy": _numbers(mean),
+        "low": _numbers(mean - sd),
+        "high": _numbers(mean + sd),
+        "clients": [],
+        "floors": [],
+    }
 
 
 def _numbers(values: pd.Series) -> list[float | None]:

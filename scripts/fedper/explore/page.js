@@ -5,10 +5,13 @@ const ALL = "all";
 const select = (name) => document.querySelector(`select[name="${name}"]`);
 const unique = (values) => [...new Set(values)];
 
+// Offer other options; what was chosen stays, if it is among them. Tell whether it did.
 function fill(name, options) {
   const before = select(name).value;
+  const stays = options.some(([value]) => value === before);
   select(name).replaceChildren(...options.map(([value, text]) => new Option(text, value)));
-  if (options.some(([value]) => value === before)) select(name).value = before;
+  if (stays) select(name).value = before;
+  return stays;
 }
 
 // Tests have different names in different readings, so the reference of each is a choice of its own.
@@ -16,7 +19,7 @@ const has = (line, key, value) =>
   value === ALL || (key === "test" && value === contents.reference ? line.reference : line[key] === value);
 
 // What can be chosen is what the data set has.
-function fillChoices(first) {
+function fillChoices() {
   for (const key of contents.choices) {
     const here = contents.lines.filter((line) => key === "dataset" || line.dataset === select("dataset").value);
     const values = unique(here.map((line) => line[key]));
@@ -24,11 +27,9 @@ function fillChoices(first) {
     const options = values.map((value) => [value, value]);
     if (key === "test") options.unshift([contents.reference, contents.reference]);
     if (key !== "dataset") options.unshift([ALL, ALL]);
-    const before = select(key).value;
-    fill(key, options);
-    const kept = !first && options.some(([value]) => value === before);
-    if (!kept && ["universe", "test"].includes(key)) select(key).value = contents.reference;
-    if (!kept && ["model", "k"].includes(key)) select(key).value = values[0] ?? ALL;
+    if (fill(key, options)) continue;
+    if (["universe", "test"].includes(key)) select(key).value = contents.reference;
+    if (["model", "k"].includes(key)) select(key).value = values[0] ?? ALL;
   }
 }
 
@@ -97,10 +98,10 @@ async function start() {
   views.curves.addEventListener("click", choose);
   views.ends.addEventListener("click", choose);
 
-  fillChoices(true);
+  fillChoices();
   for (const key of [...contents.choices, "seeds", "colour"]) {
     select(key).addEventListener("change", () => {
-      if (key === "dataset") fillChoices(false);
+      if (key === "dataset") fillChoices();
       showLines();
     });
   }
