@@ -35,8 +35,8 @@ def test_what_is_planted_is_found_with_three_seeds_and_nothing_is_said_of_the_re
 @pytest.mark.parametrize(
     ("effects", "failed"),
     [
-        ({(None, None, "FedPer"): 0.0}, {"C1", "C2", "C3", "C4", "C5", "C8", "C9"}),
-        ({(None, None, "FedPer"): 0.2}, {"C2", "C3"}),  # the gain is as large at high k
+        ({(None, None, "FedPer"): 0.0}, {"C1", "C3", "C4", "C5", "C8", "C9"}),
+        ({(None, None, "FedPer"): 0.2}, {"C3"}),  # the gain is as large at high k
         ({**TRUE_PAPER, ("cifar10", 4, "FedPer", 3): -0.3}, {"C4"}),  # one K_P of four
     ],
 )

@@ -3,7 +3,7 @@
 Stand-ins are made here, so it is known which of the paper's effects are in them; data/README.md
 says why. They are to the pipeline what samples of known content are to a laboratory. A control
 passes if each comparison of the claim lies where the claim says, by rule 4's test at LEVEL, with
-SEEDS_OF_INTERVAL seeds and without a correction; else it fails.
+SEEDS_OF_INTERVAL seeds or more and without a correction; else it fails.
 """
 
 from fedper.judge.comparisons import words_of
@@ -12,7 +12,7 @@ from fedper.judge.rules import LEVEL, SEEDS_OF_INTERVAL
 PASSED, FAILED, NO_CONTROL = "control passed", "control failed", "no control"
 
 PLANTED = {
-    "digits": ("C1", "C2", "C4"),
+    "digits": ("C1", "C4"),
     "coloured_digits": ("C3", "C8"),
     "simulated": ("C5", "C9"),
 }
