@@ -1,4 +1,4 @@
-"""Every figure at its smallest, one panel with much to say below it, and at the paper's scale."""
+"""Every figure at its smallest, one panel with much to say below it, and at two scales."""
 
 import numpy as np
 import pandas as pd
@@ -36,14 +36,14 @@ def histories(runs, every_test: bool) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def draw(name: str, runs: list, lost: int):
+def draw(name: str, runs: list, lost: int, config: dict = CONFIG):
     """Draw a figure of made-up histories, of which the first ``lost`` runs have diverged."""
     clients = histories(runs, FIGURES[name]["draw"] in OF_EVERY_TEST)
     diverged = clients["seed"] < lost
     clients.loc[diverged & (clients["round"] > 1), "fault"] = "diverged"
     clients.loc[clients["fault"] != "", ["accuracy", "balanced_accuracy"]] = np.nan
     sum_up, draw_summed = DRAWERS[FIGURES[name]["draw"]]
-    note = describe_figure(CONFIG, name)
+    note = describe_figure(config, name)
     if words := describe_faults(clients):
         note += f"; {words}"
     return draw_summed(sum_up(clients), note)
@@ -75,4 +75,13 @@ def test_a_figure_holds_its_texts(name, size):
     assert len(texts) > 5
     assert figure.get_supxlabel().strip()
     # labels of dots may lie over each other where clients are as good
+    must_hold_its_texts(figure, may_overlap=FIGURES[name]["draw"] == "clients")
+
+
+QUICK = read_config(REPOSITORY / "config/quick.yaml")
+
+
+@pytest.mark.parametrize("name", [name for name in FIGURES if name in QUICK["figures"]])
+def test_a_figure_of_stand_ins_with_their_longer_names_holds_its_texts(name):
+    figure = draw(name, list(figure_runs(QUICK, name)), lost=0, config=QUICK)
     must_hold_its_texts(figure, may_overlap=FIGURES[name]["draw"] == "clients")

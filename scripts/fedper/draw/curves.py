@@ -104,7 +104,8 @@ def _draw_panels(
     panels = panels_of(curves)
     top = top_of(curves)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 2.05 * len(panels) + 0.3), layout="constrained")
+        height = (2.05 if len(panels) < 3 else 1.75) * len(panels) + 0.3
+        figure = Figure(figsize=(COLUMN_WIDTH, height), layout="constrained")
         axes = figure.subplots(len(panels), squeeze=False, sharex=True, sharey=True)[:, 0]
         for ax, (title, here) in zip(axes, panels, strict=True):
             for key in _by_last_accuracy(curves[here], keys[here]):

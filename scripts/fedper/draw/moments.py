@@ -29,7 +29,7 @@ def draw_moments(runs: pd.DataFrame, note: str) -> Figure:
         ax.set(ylabel="test accuracy", ylim=(0, top_of(runs)))
 
     with mpl.rc_context({**STYLE, "axes.grid.axis": "y"}):
-        figure = draw_grid(runs, draw)
+        figure = draw_grid(runs, draw, legend=0.3)
         handles = {
             label: handle
             for ax in figure.axes

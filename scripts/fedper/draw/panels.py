@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fedper.draw.style import TEXT_WIDTH
+from fedper.draw.style import COLUMN_WIDTH, TEXT_WIDTH
 from fedper.names import dataset_order, dataset_title, model_order, model_title
 
 
@@ -37,17 +37,31 @@ def top_of(curves: pd.DataFrame) -> float:
     return min(1, 1.06 * np.nan_to_num(curves[["accuracy", "floor"]].max().max(), nan=1))
 
 
-def draw_grid(frame: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame], None]) -> Figure:
-    """Draw a panel for each data set and model, two beside each other."""
+def draw_grid(
+    frame: pd.DataFrame,
+    draw: Callable[[Axes, pd.DataFrame], None],
+    width: float | None = None,
+    legend: float = 0.0,
+) -> Figure:
+    """Draw a panel for each data set and model, two or three beside each other.
+
+    Args:
+        frame: rows of all panels.
+        draw: draws the rows of one panel.
+        width: of the figure, in inches; None: a column's for one panel, else the page's.
+        legend: height in inches that a legend above the panels needs.
+    """
     panels = panels_of(frame)
-    n_columns = min(2, len(panels))
+    n_columns = 3 if len(panels) % 3 == 0 else min(2, len(panels))
     n_rows = -(-len(panels) // n_columns)
-    height = 2.1 * n_rows + (0.3 if n_columns > 1 else 0.8)  # a narrow figure's note has more lines
-    figure = Figure(figsize=(TEXT_WIDTH * n_columns / 2, height), layout="constrained")
+    width = width or (COLUMN_WIDTH if n_columns == 1 else TEXT_WIDTH)
+    note = 0.8 if width == COLUMN_WIDTH else 0.3  # a narrow figure's has more lines
+    height = (2.1 if n_columns < 3 else 2.2) * n_rows + note + legend
+    figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots(n_rows, n_columns, squeeze=False).reshape(-1)
     for ax in axes[len(panels) :]:
         ax.set_visible(False)
     for ax, (title, here) in zip(axes, panels, strict=False):
         draw(ax, frame[here])
-        ax.set_title(title)
+        ax.set_title(title.replace(", ", ",\n") if n_columns == 3 else title)
     return figure

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from fedper.draw.panels import panels_of, top_of
+from fedper.draw.panels import draw_grid, top_of
 from fedper.draw.style import FLOOR, STYLE, TEXT_WIDTH, draw_floor, has_floor, write_note
 
 LINES = {
@@ -28,21 +28,16 @@ def draw_tests(curves: pd.DataFrame, note: str) -> Figure:
     :func:`fedper.results.summary.mean_over_clients`
     for the rows of every test. There is a panel for each data set and model.
     """
-    panels, tests = panels_of(curves), list(curves["test"].unique())
+    tests = list(curves["test"].unique())
     colours = dict(zip(tests, sns.color_palette("colorblind", len(tests)), strict=True))
-    n_columns = min(2, len(panels))
-    n_rows = -(-len(panels) // n_columns)
+
+    def draw(ax: Axes, rows: pd.DataFrame) -> None:
+        _draw_panel(ax, rows, colours)
+        ax.set(xlabel="global round", ylabel="test accuracy", ylim=(0, top_of(curves)))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+
     with mpl.rc_context(STYLE):
-        size = (TEXT_WIDTH, 2.1 * n_rows + 0.7)
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(n_rows, n_columns, squeeze=False, sharey=True).reshape(-1)
-        for ax in axes[len(panels) :]:
-            ax.set_visible(False)
-        for ax, (title, here) in zip(axes, panels, strict=False):
-            _draw_panel(ax, curves[here], colours)
-            ax.set(title=title, xlabel="global round", ylabel="test accuracy")
-            ax.set_ylim(0, top_of(curves))
-            ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        figure = draw_grid(curves, draw, width=TEXT_WIDTH, legend=0.4)
         keys = [
             Line2D([], [], color="black", markersize=3, label=method, **look)
             for method, look in LINES.items()
