@@ -114,6 +114,7 @@ def chart_of_verdicts(effects: pd.DataFrame, unit: str) -> dict:
         if verdict in set(effects["verdict"])
     }
     names = [f"{row.claim}: {row.effect}" for row in effects.itertuples()]
+    names = [name.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}") for name in names]
     named = effects.assign(
         name=[textwrap.fill(name, LETTERS) for name in names], order=range(len(effects))
     )
