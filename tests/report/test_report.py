@@ -232,6 +232,17 @@ def test_the_report_says_what_the_files_say(results):
     assert "a mean test accuracy of 0.679 against" in text_of(results / "report.pdf")
 
 
+def test_deviations_from_the_plan_are_listed_for_their_scale_alone(results):
+    assert compile_report() == (0, "")
+    assert "Deviations from the plan" not in text_of(results / "report.pdf")
+    Path("paper/deviations.yaml").write_text("test: [Half of the runs were cut.]\nother: [None.]\n")
+    assert compile_report() == (0, "")
+    text = text_of(results / "report.pdf")
+    assert "Deviations from the plan" in text
+    assert "Half of the runs were cut." in text
+    assert "None." not in text
+
+
 def draw_readings(folder):
     """Draw the multiverse of the smallest configuration with three seeds, one reading worse."""
     config = tiny()

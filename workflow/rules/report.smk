@@ -5,6 +5,7 @@ rule report_pdf:
     input:
         source=PAPER / "report.typ",
         layout=PAPER / "layout.typ",
+        deviations=PAPER / "deviations.yaml",
         figures=PAPER / "figures.yaml",
         captions=PAPER / "captions.yaml",
         facts=FACTS,
