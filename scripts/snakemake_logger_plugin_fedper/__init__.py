@@ -164,6 +164,7 @@ class LogHandler(LogHandlerBase):
         """Open the line."""
         self.progress = Progress()
         self.given: Counter = Counter()  # reasons, and how often
+        self.told: set[str] = set()  # what TELLING rules said; they say the same for every seed
         self.stream = sys.stdout if self.common_settings.stdout else sys.stderr
         self.is_terminal = self.stream.isatty()
         self.shows_all = self.common_settings.dryrun or self.common_settings.verbose
@@ -199,7 +200,9 @@ class LogHandler(LogHandlerBase):
             job = self.progress.finish(record.job_id, now)
             if job and job.rule in TELLING and not self.common_settings.quiet:
                 said = (line for line in last_lines(job.log) if PROGRESS_BAR not in line)
-                self._write("".join(f"{line}\n" for line in said))
+                new = [line for line in said if line not in self.told]
+                self.told.update(new)
+                self._write("".join(f"{line}\n" for line in new))
         elif event == LogEvent.JOB_ERROR:
             self.progress.running.pop(record.jobid, None)
 
