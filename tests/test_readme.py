@@ -50,6 +50,13 @@ def test_what_the_readme_says_was_found_is_what_the_files_say():
         for one in part["comparisons"][1:]
     )
     assert f"{shrinks}, but {left} is left" in TEXTS["README.md"]
+    part = claims["C4"]["parts"][0]
+    gains = [f"{one['mean']:+.3f}" for one in part["comparisons"]]
+    verdict = f"{part['verdict']}** (corrected p = {part['p_corrected']:.1g})"
+    said = (
+        f"{verdict}. FedPer is above FedAvg by {', '.join(gains[:3])} and {gains[3]} with K_P = 1"
+    )
+    assert said in " ".join(TEXTS["README.md"].split())
     assert "inconclusive" in claims["C6"]["verdict"]
     assert f"{facts['n_trained']} of 143 runs" in TEXTS["README.md"]
 
