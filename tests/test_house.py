@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "job": ("train", "algorithm", "plan", "data", "fetch"),
     "results": ("plan",),
     "judge": ("results", "plan"),
-    "draw": ("judge", "results", "data"),
+    "draw": ("judge", "results", "plan", "data"),
     "explore": ("draw", "judge", "results", "plan"),
     "report": ("judge", "results", "plan"),
     "keep": ("results", "plan"),

@@ -13,9 +13,8 @@ from fedper.plan.yaml_files import read_yaml
 from fedper.results.faults import describe_faults
 from fedper.results.histories import describe_run
 
-CONFIG = read_config(REPOSITORY / "config/paper.yaml")
+CONFIGS = {scale: read_config(REPOSITORY / f"config/{scale}.yaml") for scale in ("paper", "quick")}
 FIGURES = read_yaml(REPOSITORY / "paper/figures.yaml")
-ASKED = [name for name in FIGURES if name in CONFIG["figures"]]
 
 
 def histories(runs, every_test: bool) -> pd.DataFrame:
@@ -36,7 +35,7 @@ def histories(runs, every_test: bool) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def draw(name: str, runs: list, lost: int, config: dict = CONFIG):
+def draw(config: dict, name: str, runs: list, lost: int):
     """Draw a figure of made-up histories, of which the first ``lost`` runs have diverged."""
     clients = histories(runs, FIGURES[name]["draw"] in OF_EVERY_TEST)
     diverged = clients["seed"] < lost
@@ -62,26 +61,21 @@ def test_what_has_no_value_has_no_panel_unless_nothing_has_one():
     assert len(panels_of(frame.assign(accuracy=0.5))) == 3
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize(
+    ("scale", "name"),
+    [(scale, name) for scale in CONFIGS for name in FIGURES if name in CONFIGS[scale]["figures"]],
+)
 @pytest.mark.parametrize("size", ["smallest", "largest"])
-def test_a_figure_holds_its_texts(name, size):
-    runs = list(figure_runs(CONFIG, name))
+def test_a_figure_holds_its_texts(scale, name, size):
+    """The names of stand-ins are longer than those of real data."""
+    runs = list(figure_runs(CONFIGS[scale], name))
     one = runs[0]
     if size == "smallest":
         alike = (one.dataset, one.model, one.classes_per_client)
         runs = [r for r in runs if (r.dataset, r.model, r.classes_per_client) == alike]
-    figure = draw(name, runs, lost=1 if size == "smallest" else 0)
+    figure = draw(CONFIGS[scale], name, runs, lost=1 if size == "smallest" else 0)
     texts = texts_of(figure)
     assert len(texts) > 5
     assert figure.get_supxlabel().strip()
     # labels of dots may lie over each other where clients are as good
-    must_hold_its_texts(figure, may_overlap=FIGURES[name]["draw"] == "clients")
-
-
-QUICK = read_config(REPOSITORY / "config/quick.yaml")
-
-
-@pytest.mark.parametrize("name", [name for name in FIGURES if name in QUICK["figures"]])
-def test_a_figure_of_stand_ins_with_their_longer_names_holds_its_texts(name):
-    figure = draw(name, list(figure_runs(QUICK, name)), lost=0, config=QUICK)
     must_hold_its_texts(figure, may_overlap=FIGURES[name]["draw"] == "clients")

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fedper.draw.panels import panels_of, top_of
 from fedper.draw.style import COLUMN_WIDTH, FLOOR, STYLE, draw_floor, has_floor, write_note
+from fedper.plan.experiments import describe_seeds
 from fedper.results.summary import last_round
 
 Look = dict[str, object]
@@ -128,8 +129,7 @@ def _band(curves: pd.DataFrame, keys: pd.Series) -> str:
     several = n_seeds[n_seeds > 1]
     if several.empty:
         return ""
-    fewest, most = several.min(), several.max()
-    seeds = f"{most} seeds" if fewest == most else f"{fewest} to {most} seeds"
+    seeds = describe_seeds(list(several))
     return f" Bands: ± 1 sd over {seeds}{'' if n_seeds.min() > 1 else ', where there are several'}."
 
 

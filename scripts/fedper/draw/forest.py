@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fedper.draw.style import STYLE, TEXT_WIDTH, write_note
+from fedper.judge.comparisons import describe_effect
 from fedper.judge.controls import FAILED, NO_CONTROL, PASSED, is_control
 from fedper.judge.rules import (
     AGAINST,
@@ -20,6 +21,7 @@ from fedper.judge.rules import (
     NOT_JUDGED,
     REPRODUCED,
 )
+from fedper.plan.experiments import describe_seeds
 
 ROW = 0.165
 """Height of an effect's row, in inches."""
@@ -137,6 +139,4 @@ def _look(verdict: str) -> dict:
 
 
 def _numbers(row: tuple) -> str:
-    seeds = "1 seed" if row.seeds == 1 else f"{row.seeds} seeds"
-    interval = "" if math.isnan(row.low) else f" ({row.low:+.3f} to {row.high:+.3f})"
-    return f"{row.mean:+.3f}{interval}, {seeds}"
+    return f"{describe_effect(row.mean, row.low, row.high)}, {describe_seeds([row.seeds])}"

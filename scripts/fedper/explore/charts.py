@@ -21,18 +21,7 @@ LETTERS = 46
 WIDE = "container"
 """Charts are as wide as the place that the page gives them."""
 
-OF_A_LINE = (
-    "line",
-    "model",
-    "k",
-    "universe",
-    "seed",
-    "test",
-    "settings",
-    "run",
-    "round",
-    "accuracy",
-)
+OF_A_LINE = "line", "model", "k", "universe", "seed", "test", "settings", "run", "round", "accuracy"
 """What is shown where the pointer meets a line."""
 
 CONFIG = {
@@ -118,12 +107,8 @@ def chart_of_verdicts(effects: pd.DataFrame, unit: str) -> dict:
     named = effects.assign(
         name=[textwrap.fill(name, LETTERS) for name in names], order=range(len(effects))
     )
-    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    colour = alt.Color(
-        "verdict:N",
-        scale=scale,
-        legend=alt.Legend(orient="top", title=None, labelLimit=300, columns=2),
-    )
+    legend = alt.Legend(orient="top", title=None, labelLimit=300, columns=2)
+    colour = _colour(colours, "verdict:N", legend)
     fields = ("claim", "effect", "verdict", "mean", "low", "high", "seeds")
     chart = _intervals(alt.Chart(_values(named), width=WIDE), label, colour, fields)
     return _spec(_band(margin) + chart)
@@ -164,9 +149,11 @@ def _band(margin: float) -> alt.Chart:
     return alt.Chart(_values(ends)).mark_rect(color="#ebebeb").encode(x="from:Q", x2="to:Q")
 
 
-def _colour(colours: dict[str, str]) -> alt.Color:
+def _colour(
+    colours: dict[str, str], field: str = "shown:N", legend: alt.Legend | None = None
+) -> alt.Color:
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    return alt.Color("shown:N", scale=scale, legend=None)
+    return alt.Color(field, scale=scale, legend=legend)
 
 
 def _tooltip(*fields: str) -> list[alt.Tooltip]:

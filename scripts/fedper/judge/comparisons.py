@@ -10,6 +10,7 @@ from scipy import stats
 from fedper.judge.claims import Arm, Comparison
 from fedper.judge.rules import LEVEL, MIN_SEEDS, SEEDS_OF_INTERVAL
 from fedper.names import real_name
+from fedper.plan.experiments import describe_seeds
 from fedper.results.histories import RUN_COLUMNS
 from fedper.results.summary import of_all_clients
 
@@ -97,7 +98,7 @@ def compare(values: pd.DataFrame, comparison: Comparison) -> dict:
     numbers = {"planned": planned, "seeds": planned, "low": low, "high": high}
     result |= {"fault": "", **numbers, "mean": float(effects.mean())}
     if planned < (SEEDS_OF_INTERVAL if result["stand_ins"] else MIN_SEEDS):
-        return {**result, "fault": words_of(planned), **dict.fromkeys(P_VALUES, np.nan)}
+        return {**result, "fault": describe_seeds([planned]), **dict.fromkeys(P_VALUES, np.nan)}
     return {**result, **dict(zip(P_VALUES, _p_values(effects, comparison), strict=True))}
 
 
@@ -114,9 +115,9 @@ def _standard_error(effects: NDArray[np.float64]) -> float:
     return effects.std(ddof=1) / np.sqrt(len(effects))
 
 
-def words_of(n_seeds: int) -> str:
-    """Count seeds in words."""
-    return "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
+def describe_effect(mean: float, low: float, high: float) -> str:
+    """Write an effect, and its interval if it has one."""
+    return f"{mean:+.3f}" + ("" if np.isnan(low) else f" ({low:+.3f} to {high:+.3f})")
 
 
 def _runs_of(values: pd.DataFrame, arm: Arm) -> pd.DataFrame:

@@ -6,8 +6,8 @@ passes if each comparison of the claim lies where the claim says, by rule 4's te
 SEEDS_OF_INTERVAL seeds or more and without a correction; else it fails.
 """
 
-from fedper.judge.comparisons import words_of
 from fedper.judge.rules import LEVEL, SEEDS_OF_INTERVAL
+from fedper.plan.experiments import describe_seeds
 
 PASSED, FAILED, NO_CONTROL = "control passed", "control failed", "no control"
 
@@ -31,7 +31,7 @@ def control(claim: str, compared: list[dict]) -> tuple[str, str]:
         return NO_CONTROL, "nothing is planted"
     planned = min(one["planned"] for one in compared)
     if planned < SEEDS_OF_INTERVAL:
-        return NO_CONTROL, f"{words_of(planned)} planned, {SEEDS_OF_INTERVAL} needed"
+        return NO_CONTROL, f"{describe_seeds([planned])} planned, {SEEDS_OF_INTERVAL} needed"
     for one in compared:
         if one["fault"]:
             return FAILED, one["fault"]

@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from fedper.judge.claims import CLAIMS, Claim, Part
-from fedper.judge.comparisons import compare, real_data, run_values, words_of
+from fedper.judge.comparisons import compare, describe_effect, real_data, run_values
 from fedper.judge.controls import control, is_control, verdict_of_controls
 from fedper.judge.rules import (
     AGAINST,
@@ -21,6 +21,7 @@ from fedper.judge.rules import (
     REPRODUCED,
 )
 from fedper.names import dataset_title, model_order, model_title
+from fedper.plan.experiments import describe_seeds
 
 TESTED = {REPRODUCED: "p", AGAINST: "p_against", NO_EFFECT: "p_none"}
 """The verdicts that need a test, and the p values of a comparison that they need."""
@@ -72,7 +73,8 @@ def _compared(part: Part, claim: Claim, model: str, values: pd.DataFrame) -> dic
     planned = fewest["planned"]
     if planned >= MIN_SEEDS:
         return part_of(part, model, compared, None, "")
-    reason = f"{words_of(planned)} planned, {MIN_SEEDS} needed" if planned else fewest["fault"]
+    needs = f"{describe_seeds([planned])} planned, {MIN_SEEDS} needed"
+    reason = needs if planned else fewest["fault"]
     return part_of(part, model, compared, NOT_JUDGED, reason)
 
 
@@ -132,7 +134,7 @@ def _reason(part: dict) -> str:
 
 def _effect(one: dict) -> str:
     """Write a comparison's effect with its uncorrected 95 % interval."""
-    return f"{one['text']}: {one['mean']:+.3f} ({one['low']:+.3f} to {one['high']:+.3f})"
+    return f"{one['text']}: {describe_effect(one['mean'], one['low'], one['high'])}"
 
 
 def whole(claim: Claim, parts: list[dict]) -> dict:

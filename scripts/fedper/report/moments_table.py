@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from fedper.judge.comparisons import describe_effect
 from fedper.judge.moments import (
     MOMENTS,
     at_moments,
@@ -60,7 +61,5 @@ def _spread(row: tuple) -> str:
 
 
 def _interval(row: tuple) -> str:
-    if np.isnan(row.difference):
-        return "-"
-    interval = "" if np.isnan(row.low) else f" ({row.low:+.3f} to {row.high:+.3f})"
-    return f"{row.difference:+.3f}{interval}"
+    has_value = not np.isnan(row.difference)
+    return describe_effect(row.difference, row.low, row.high) if has_value else "-"
