@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from fedper.draw.panels import draw_grid
 from fedper.draw.style import FLOOR, STYLE, draw_floor, has_floor, write_note
+from fedper.plan.experiments import describe_seeds
 
 METHODS = {"FedAvg": ("--", "s"), "FedPer": ("-", "o")}
 """The methods that both figures compare, with line style and marker."""
@@ -48,9 +49,8 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
 
     with mpl.rc_context({**STYLE, "axes.grid.axis": "y"}):
         figure = draw_grid(last, draw)
-        n_seeds = last["seed"].nunique()
-        dots = "clients" if n_seeds == 1 else f"clients of {n_seeds} seeds"
+        seeds = describe_seeds(list(last.groupby(["dataset", "model"])["seed"].nunique()))
         floor = f" Grey line: {FLOOR[7:]}" if has_floor(last) else ""
-        words = f"Dots: {dots}, last round; line: their mean; n: test samples.{floor} {note}."
+        words = f"Dots: clients of {seeds}, last round; line: their mean; n: test samples.{floor} {note}."
         write_note(figure, words)
     return figure
