@@ -49,8 +49,9 @@ def draw_clients(last: pd.DataFrame, note: str) -> Figure:
 
     with mpl.rc_context({**STYLE, "axes.grid.axis": "y"}):
         figure = draw_grid(last, draw)
-        seeds = describe_seeds(list(last.groupby(["dataset", "model"])["seed"].nunique()))
+        drawn = last.dropna(subset="accuracy").groupby(["dataset", "model"])
+        dots = f"clients of {describe_seeds(list(drawn['seed'].nunique()) or [0])}"
         floor = f" Grey line: {FLOOR[7:]}" if has_floor(last) else ""
-        words = f"Dots: clients of {seeds}, last round; line: their mean; n: test samples.{floor} {note}."
+        words = f"Dots: {dots}, last round; line: their mean; n: test samples.{floor} {note}."
         write_note(figure, words)
     return figure
