@@ -79,17 +79,6 @@ def adopt(folder: Path, scale: str = "mini") -> subprocess.CompletedProcess:
     return make_here(folder, "adopt", scale=scale)
 
 
-def spoil(path: Path) -> bytes:
-    """Change a byte as a disk does, which leaves time stamp, size and mode as they are."""
-    before, data = path.stat(), bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(data)
-    path.chmod(before.st_mode)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    return bytes(data)
-
-
 def must_agree(folder: Path) -> None:
     """Neither tool has anything to do."""
     assert snakemake_plan(folder) == {}

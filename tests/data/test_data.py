@@ -111,6 +111,15 @@ def test_a_data_set_is_read_as_it_was_saved(small_dataset, tmp_path):
     assert again.train.images.dtype == np.uint8
 
 
+def test_the_same_data_set_gives_the_same_bytes(small_dataset, tmp_path):
+    """DVC compares bytes; sixteen orders of chance would hardly be the same."""
+    path, written = tmp_path / "d.safetensors", set()
+    for _ in range(16):
+        save_dataset(small_dataset, path)
+        written.add(path.read_bytes())
+    assert len(written) == 1
+
+
 def test_mean_and_sd_are_those_of_numpy(small_dataset):
     pixels = small_dataset.train.images.astype(np.float64) / 255
     np.testing.assert_allclose(small_dataset.mean, pixels.mean(axis=(0, 2, 3)), rtol=1e-12)

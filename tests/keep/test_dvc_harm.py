@@ -1,8 +1,6 @@
-"""What happens to results under DVC when a disk, a storage, a signal or a second run does harm."""
+"""What happens to results under DVC when a signal or a second run does harm."""
 
-import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -11,51 +9,11 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from dvc_world import ENVIRONMENT, adopt, call, mini, must, must_agree, spoil, write_config
+from dvc_world import ENVIRONMENT, call, mini, must, write_config
 
 pytestmark = pytest.mark.slow
 
 N_ROUNDS = 24
-HISTORY = "-kp2-seed0-*/history.csv"
-
-
-def history_of(folder: Path) -> Path:
-    (path,) = folder.glob(f"results/mini/runs/*{HISTORY}")
-    return path
-
-
-def object_of(store: Path, history: Path, kind: str) -> Path:
-    """Where a storage has a history, or the list of all runs' files."""
-    for path in store.glob("files/md5/*/*.dir"):
-        for entry in json.loads(path.read_text()):
-            if history.match(entry["relpath"]):
-                md5 = entry["md5"]
-                return path if kind == "list" else store / "files/md5" / md5[:2] / md5[2:]
-    raise AssertionError(f"{store} has no {history}")
-
-
-def test_a_spoiled_storage_reaches_no_workspace_and_heals(made, bare, tmp_path):
-    shutil.copytree(made.parent / "storage", tmp_path / "storage")
-    must(bare, "dvc", "remote", "modify", "local", "url", tmp_path / "storage")
-    must(bare, "git", "commit", "-qam", "another storage")
-    history = history_of(made)
-    stored = object_of(tmp_path / "storage", history, "history")
-    spoil(stored)
-    done = call(bare, "dvc", "pull")
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr
-    assert not list(bare.glob("results/mini/runs/*/history.csv"))
-    # DVC takes what a list in the storage names as being there, so the list has to go too
-    for path in (stored, object_of(tmp_path / "storage", history, "list")):
-        path.unlink()
-    must(bare, "dvc", "repro")
-    assert history_of(bare).read_bytes() == history.read_bytes()
-    must(bare, "dvc", "push")
-    must(bare, "git", "commit", "-qam", "made again")
-    must(tmp_path, "git", "clone", "-q", bare, "another")
-    must(tmp_path / "another", "dvc", "pull")
-    assert adopt(tmp_path / "another").returncode == 0
-    must_agree(tmp_path / "another")
 
 
 def start(folder: Path) -> subprocess.Popen:

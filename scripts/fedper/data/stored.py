@@ -15,16 +15,21 @@ from fedper.hashing import hash_arrays, hash_values
 
 
 def save_dataset(dataset: Dataset, path: Path) -> None:
-    """Write a data set as one safetensors file, atomically; InputError if the disk refuses it."""
+    """Write a data set as one safetensors file, atomically; InputError if the disk refuses it.
+
+    The same data set gives the same bytes: with more than one entry of metadata it would not,
+    because safetensors writes those in an order of chance.
+    """
     arrays = {"mean": dataset.mean, "sd": dataset.sd}
     for name, split in (("train", dataset.train), ("test", dataset.test)):
         arrays |= {f"{name}.images": split.images, f"{name}.labels": split.labels}
         if split.clients is not None:
             arrays[f"{name}.clients"] = split.clients
-    about = json.dumps({"n_classes": dataset.n_classes, "provenance": dataset.provenance})
+    about = {"n_classes": dataset.n_classes, "provenance": dataset.provenance}
+    digest = hash_arrays(json.dumps(about), sorted(arrays.items()))
     with atomic(path) as temporary:
         try:
-            metadata = {"dataset": about, "sha256": hash_arrays(about, sorted(arrays.items()))}
+            metadata = {"dataset": json.dumps({**about, "sha256": digest})}
             save_file(arrays, temporary, metadata=metadata)
         except SafetensorError as error:
             n_bytes = sum(array.nbytes for array in arrays.values())
@@ -40,11 +45,11 @@ def load_dataset(path: Path) -> Dataset:
     """
     try:
         with safe_open(path, framework="numpy") as file:
-            metadata = file.metadata()
+            about = json.loads(file.metadata()["dataset"])
             array = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if hash_arrays(metadata["dataset"], sorted(array.items())) != metadata["sha256"]:
+        digest = about.pop("sha256")
+        if hash_arrays(json.dumps(about), sorted(array.items())) != digest:
             raise ValueError("changed since it was prepared")
-        about = json.loads(metadata["dataset"])
         train, test = (
             Split(array[f"{n}.images"], array[f"{n}.labels"], array.get(f"{n}.clients"))
             for n in ("train", "test")
