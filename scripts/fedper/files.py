@@ -36,7 +36,19 @@ def raise_if_not_read(error: Exception, path: Path | str) -> None:
     if isinstance(error, MemoryError):
         raise error
     if isinstance(error, OSError) and error.errno is not None and error.errno not in NOT_THERE:
-        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        named = str(error.filename or path)
+        raise OSError(error.errno, os.strerror(error.errno), named) from error
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Name ``path`` in an OSError of the block that names no file, as those of reads and writes."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager
@@ -46,17 +58,22 @@ def atomic(path: Path) -> Iterator[Path]:
     The temporary path is in a folder of its own beside ``path``, because writers like safetensors'
     make temporary files too. If the block fails, the folder is removed, and the file that was at
     ``path`` stays. The new file is synced to the disk, so a power cut leaves the old or the new
-    one.
+    one. An OSError names ``path``, not the temporary file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=PREFIX, suffix=path.suffix))
     temporary = folder / path.name
     try:
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        _sync(temporary)
-        temporary.replace(path)
-        _sync(path.parent)
+        with naming(path):
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            _sync(temporary)
+            temporary.replace(path)
+            _sync(path.parent)
+    except OSError as error:
+        if error.filename != str(temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -3,9 +3,12 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fedper.files import naming
 
 
 def hash_values(values: object) -> str:
@@ -20,3 +23,9 @@ def hash_arrays(about: str, arrays: Iterable[tuple[str, NDArray]]) -> str:
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def hash_file(path: Path, algorithm: str = "sha256") -> str:
+    """Hash a file, in hexadecimal digits."""
+    with naming(path), path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from conftest import REPOSITORY, prepare_files, run_main
-from fedper.data import parquet, stored
+from fedper.data import parquet
 from fedper.data.coloured_digits import make as make_coloured_digits
 from fedper.data.dataset import Dataset, Split, describe_dataset, make_dataset
 from fedper.data.digits import make as make_digits
@@ -407,22 +407,6 @@ def test_labels_are_those_of_rows_that_are_there(folder, tmp_path, monkeypatch):
     status, message = prepare_files(folder, tmp_path, SETTINGS)
     assert status == 1
     assert "train-00000-of-00002.parquet: 11 rows, but it says 12; download it again" in message
-
-
-@pytest.mark.parametrize("what", ["data", "partition"])
-def test_a_read_that_fails_is_not_blamed_on_what_was_prepared(
-    small_dataset, tmp_path, monkeypatch, what
-):
-    def fail(*arguments, **keywords):
-        raise OSError(errno.EIO, "Input/output error", "the file")
-
-    if what == "data":
-        monkeypatch.setattr(stored, "safe_open", fail)
-    else:
-        monkeypatch.setattr(Path, "read_text", fail)
-    read = load_dataset if what == "data" else stored.read_partition
-    with pytest.raises(OSError, match="Input/output error"):
-        read(tmp_path / "file")
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,6 @@ def test_a_prepared_data_set_leaves_nothing_behind(tmp_path):
         "--out", "d.safetensors", "--about", "d.json", "--provenance", "p.json",
         "--excluded", "d.csv",
     )  # fmt: skip
-    assert_full(result, "d.safetensors: cannot be written")
-    assert "it needs 0.4 MB of disk" in result.stderr
+    assert_full(result, "error: d.safetensors: ")
+    assert "of 0.4 MB to write; mend that" in result.stderr
     assert result.stdout == ""

@@ -4,18 +4,19 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from fedper.data.dataset import Dataset, Split
 from fedper.data.partition import ClientSamples, Partition
 from fedper.errors import InputError
-from fedper.files import atomic, raise_if_not_read, write_text
+from fedper.files import raise_if_not_read, write_text
 from fedper.hashing import hash_arrays, hash_values
+from fedper.tensor_files import open_tensors, save_tensors
 
 
 def save_dataset(dataset: Dataset, path: Path) -> None:
-    """Write a data set as one safetensors file, atomically; InputError if the disk refuses it.
+    """Write a data set as one safetensors file, atomically; OSError if the disk refuses it.
 
     The same data set gives the same bytes: with more than one entry of metadata it would not,
     because safetensors writes those in an order of chance.
@@ -27,15 +28,8 @@ def save_dataset(dataset: Dataset, path: Path) -> None:
             arrays[f"{name}.clients"] = split.clients
     about = {"n_classes": dataset.n_classes, "provenance": dataset.provenance}
     digest = hash_arrays(json.dumps(about), sorted(arrays.items()))
-    with atomic(path) as temporary:
-        try:
-            metadata = {"dataset": json.dumps({**about, "sha256": digest})}
-            save_file(arrays, temporary, metadata=metadata)
-        except SafetensorError as error:
-            n_bytes = sum(array.nbytes for array in arrays.values())
-            raise InputError(
-                f"{path}: cannot be written ({error}); it needs {n_bytes / 1e6:,.1f} MB of disk"
-            ) from error
+    metadata = {"dataset": json.dumps({**about, "sha256": digest})}
+    save_tensors(save_file, arrays, path, metadata)
 
 
 def load_dataset(path: Path) -> Dataset:
@@ -44,7 +38,7 @@ def load_dataset(path: Path) -> Dataset:
     Its hash is compared too, so that no pixel or label is trained on that a disk has spoiled.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
+        with open_tensors(path, "numpy") as file:
             about = json.loads(file.metadata()["dataset"])
             array = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         digest = about.pop("sha256")

@@ -1,10 +1,11 @@
 """Whether a file is the one that was asked for."""
 
-import hashlib
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from fedper.hashing import hash_file
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def fault_of(path: Path, remote: Remote) -> str | None:
         return f"{size:,} bytes came instead of {remote.size:,}"
     if remote.checksum is not None:
         algorithm, expected = remote.checksum.split(":")
-        found = hash_of(path, algorithm)
+        found = hash_file(path, algorithm)
         if found != expected:
             return f"the {algorithm.upper()} is {found[:16]}…, not {expected[:16]}…"
     return remote.check(path) if remote.check is not None else None
@@ -61,9 +62,3 @@ def is_web_page(path: Path) -> bool:
     with path.open("rb") as file:
         start = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return start.startswith((b"<!doctype html", b"<html"))
-
-
-def hash_of(path: Path, algorithm: str = "sha256") -> str:
-    """Hash a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()

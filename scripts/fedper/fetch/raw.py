@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from fedper.errors import InputError
-from fedper.fetch.integrity import hash_of
 from fedper.files import raise_if_not_read
+from fedper.hashing import hash_file
 from fedper.names import DATASETS, Layout
 
 LONGEST_NAME = 255
@@ -91,7 +91,7 @@ def _describe(path: Path) -> dict:
         sizes = sorted((file.name, file.stat().st_size) for file in files)
         digest = hashlib.sha256(json.dumps(sizes).encode()).hexdigest()
         return {"bytes": size_of(path), "sha256": digest}
-    return {"bytes": size_of(path), "sha256": hash_of(path)}
+    return {"bytes": size_of(path), "sha256": hash_file(path)}
 
 
 def read_receipt(path: Path) -> dict:

@@ -22,10 +22,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fedper.errors import InputError
-from fedper.files import atomic, remove_leftovers
+from fedper.files import naming, remove_leftovers
 from fedper.hashing import hash_arrays, hash_values
 from fedper.job.progress import Progress, take_up, to_tensors
 from fedper.job.record import MACHINE_KEYS
+from fedper.tensor_files import open_tensors, save_tensors
 
 N_KEPT = 2
 LOCK = ".lock"
@@ -54,7 +55,8 @@ def kept_in(folder: Path | None) -> Iterator[None]:
             raise
         raise InputError(_refused(folder / LOCK, error)) from error
     try:
-        owner.write_text(f"{socket.gethostname()}, process {os.getpid()}", encoding="utf-8")
+        with naming(owner):
+            owner.write_text(f"{socket.gethostname()}, process {os.getpid()}", encoding="utf-8")
         yield
         remove(folder)
     finally:
@@ -105,7 +107,7 @@ class Checkpoints:
     def save(self, progress: Progress, now: bool = False) -> None:
         """Write a checkpoint if it is time, or ``now``, and remove all but the last N_KEPT.
 
-        Note the seconds in the timing of the round. Raises InputError if the disk refuses it.
+        Note the seconds in the timing of the round. Raises OSError if the disk refuses it.
         """
         start = time.monotonic()
         if not now and start - self._last < self.every_s:
@@ -114,11 +116,7 @@ class Checkpoints:
         metadata = {"round": str(progress.round), "identity": json.dumps(self.identity)}
         metadata["sha256"] = _digest(metadata, sorted(tensors.items()))
         path = self.folder / f"round-{progress.round:05d}.safetensors"
-        with atomic(path) as temporary:
-            try:
-                save_file(tensors, temporary, metadata=metadata)
-            except SafetensorError as error:
-                raise InputError(f"{path}: cannot be written ({error}); make room") from error
+        save_tensors(save_file, tensors, path, metadata)
         for old in _newest_first(self.folder)[N_KEPT:]:
             old.unlink()
         self._last = time.monotonic()
@@ -128,12 +126,13 @@ class Checkpoints:
         """Bring ``progress`` to the last sound checkpoint; if there is none, change nothing.
 
         ``show`` a line for each checkpoint that is damaged. Raises InputError if a checkpoint is
-        of other settings, code or data, or of another machine without ``elsewhere``.
+        of other settings, code or data, or of another machine without ``elsewhere``, and OSError if
+        one cannot be read.
         """
         remove_leftovers(self.folder, "*.safetensors")
         for path in _newest_first(self.folder):
             try:
-                file = safe_open(path, framework="pt")
+                file = open_tensors(path, "pt")
                 round_, theirs = _verify(file)
             except (SafetensorError, LookupError, TypeError, ValueError, AttributeError) as error:
                 show(f"{path}: damaged ({error}), not used; the one before is, if there is one")

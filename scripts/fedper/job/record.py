@@ -15,7 +15,7 @@ import torch
 from fedper.data.dataset import Dataset
 from fedper.data.partition import Partition
 from fedper.files import FILES_OF_A_RUN, is_whole_run, remove_leftovers, write_text
-from fedper.hashing import hash_values
+from fedper.hashing import hash_file, hash_values
 from fedper.job.machine import describe
 from fedper.job.progress import Progress
 from fedper.provenance import code_digest
@@ -91,11 +91,7 @@ def was_trained(folder: Path, about: dict) -> bool:
         return False
     try:
         there = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        hashes = {
-            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
-            for name in FILES_OF_A_RUN
-            if name != "run.json"
-        }
+        hashes = {name: hash_file(folder / name) for name in FILES_OF_A_RUN if name != "run.json"}
         wanted = json.loads(json.dumps(about))
         return hashes == there["sha256"] and all(
             there[key] == wanted[key] for key in wanted if key not in MACHINE_KEYS

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fedper.errors import InputError
-from fedper.files import raise_if_not_read
+from fedper.files import naming, raise_if_not_read
 from fedper.method import Test
 from fedper.names import data_name
 from fedper.run import Run, fingerprint
@@ -106,7 +106,8 @@ def read_csv(folder: Path, name: str, about: dict) -> pd.DataFrame:
     Raises ValueError if its hash is not the one in ``about``, the content of run.json (older ones
     have no hash), and OSError if it cannot be read.
     """
-    content = (folder / name).read_bytes()
+    with naming(folder / name):
+        content = (folder / name).read_bytes()
     hashes = about.get("sha256", {})
     if hashes and hashlib.sha256(content).hexdigest() != hashes.get(name):
         raise ValueError(f"{name} is not the one that training wrote")
