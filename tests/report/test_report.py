@@ -243,6 +243,20 @@ def test_deviations_from_the_plan_are_listed_for_their_scale_alone(results):
     assert "None." not in text
 
 
+def test_what_rounding_did_is_told_of_the_scale_that_was_trained_again(results):
+    header = Path("paper/trained_again.csv").read_text().splitlines()[0]
+    rows = ["other,a,m,n,False,0.1,0.9", "test,a,m,m,True,0.5,0.5", "test,b,m,n,False,0.5,0.512"]
+    Path("paper/trained_again.csv").write_text("\n".join([header, *rows[:1]]) + "\n")
+    assert compile_report() == (0, "")
+    assert "trained a second time" not in text_of(results / "report.pdf")
+    Path("paper/trained_again.csv").write_text("\n".join([header, *rows]) + "\n")
+    assert compile_report() == (0, "")
+    text = text_of(results / "report.pdf")
+    assert "2 runs of this scale were trained a second time" in text
+    assert "1 came out with the same bytes" in text
+    assert "accuracy changed by +0.012 to +0.012" in text
+
+
 def draw_readings(folder):
     """Draw the multiverse of the smallest configuration with three seeds, one reading worse."""
     config = tiny()

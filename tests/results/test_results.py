@@ -1,6 +1,7 @@
 """Figures and tables against histories whose truth is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from fedper.draw.ways_of_testing import draw_tests
 from fedper.errors import InputError
 from fedper.method import Test
 from fedper.report.facts import gather_facts
+from fedper.results.again import Again, compare, note
 from fedper.results.faults import describe_faults, describe_machines
 from fedper.results.histories import describe_run, read_clients, read_tests
 from fedper.results.summary import (
@@ -416,3 +418,29 @@ def test_a_figure_of_which_every_run_is_missing_is_drawn_and_names_them(kind, tm
     ) == (0, "")  # fmt: skip
     assert out.with_suffix(".png").stat().st_size > 0
     assert set(pd.read_csv(out.with_suffix(".csv"))["method"]) >= {"FedAvg", "FedPer"}
+
+
+def test_two_trainings_of_a_run_are_compared_by_bytes_and_by_the_last_round(tmp_path):
+    there, here = (
+        write_run(tmp_path / name / RUN.name, RUN, correct)
+        for name, correct in (("there", [(1, 2), (4, 6)]), ("here", [(1, 2), (4, 7)]))
+    )
+    about = json.loads((here / "run.json").read_text())
+    machine = {"device": "cpu: other", "versions": {"torch": "2.14.0"}}
+    (here / "run.json").write_text(json.dumps(about | {"machines": [about, machine, about]}))
+    found = compare("s", there, here)
+    assert found == Again(
+        "s", RUN.name, "cpu: test, torch 2.15.0",
+        "cpu: test, torch 2.15.0 / cpu: other, torch 2.14.0", False, 0.5, 0.55,
+    )  # fmt: skip
+    assert compare("s", there, there).same_bytes
+    table = tmp_path / "again.csv"
+    for one in (found, replace(found, run="another"), replace(found, accuracy_here=0.75)):
+        note(one, table)
+    rows = pd.read_csv(table)
+    assert list(rows["run"]) == sorted(["another", RUN.name])
+    assert rows.set_index("run").loc[RUN.name, "accuracy_here"] == 0.75
+    table.write_text("run\nx\n")
+    with pytest.raises(InputError, match=r"again.csv: not the columns scale, run, "):
+        note(found, table)
+    assert table.read_text() == "run\nx\n"

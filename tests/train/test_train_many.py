@@ -5,9 +5,10 @@ import subprocess
 import sys
 import tarfile
 
+import pandas as pd
 import pytest
 import yaml
-from conftest import REPOSITORY
+from conftest import REPOSITORY, run_main
 from fedper.files import FILES_OF_A_RUN
 from fedper.job.many import Folders, Wanted, in_order
 from fedper.plan.config import read_config
@@ -152,3 +153,29 @@ def test_a_checkpoint_travels_too(bare):
     done = subprocess.run(command, cwd=brought, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {bare}/spoiled.tar.gz: not readable as an archive (")
+
+
+def test_a_run_trained_again_has_the_same_bytes_and_a_line_in_the_table(bare, monkeypatch):
+    monkeypatch.chdir(bare)
+    one = ("--figures", "figure4", "--seeds", "0", "--device", "cpu", "--minutes", "0")
+    first, *_ = in_order(read_config(bare / "tiny.yaml"), Wanted(["figure4"], seeds=[0]))
+    again = ("train_again.py", "tiny.yaml", first.name, "--device", "cpu", "--out", "again.csv")
+    status, words = run_main(*again)
+    assert (status, words) == (
+        1,
+        f"error: {first.name}: not there, or not by this code; train it first",
+    )
+    for _ in range(first.rounds + 1):
+        run_main("train_many.py", "tiny.yaml", *one)
+    folder = Folders("tiny").run(first)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert run_main(*again) == (0, "")
+    assert run_main(*again) == (0, "")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    (row,) = pd.read_csv("again.csv").to_dict("records")
+    assert (row["scale"], row["run"], row["same_bytes"]) == ("tiny", first.name, True)
+    assert row["there"] == row["here"]
+    assert row["accuracy_there"] == row["accuracy_here"]
+    assert run_main("train_again.py", "tiny.yaml", "no-run", "--out", "again.csv") == (
+        1, "error: no-run: no run of this configuration",
+    )  # fmt: skip

@@ -6,6 +6,7 @@ rule report_pdf:
         source=PAPER / "report.typ",
         layout=PAPER / "layout.typ",
         deviations=PAPER / "deviations.yaml",
+        again=PAPER / "trained_again.csv",
         figures=PAPER / "figures.yaml",
         captions=PAPER / "captions.yaml",
         facts=FACTS,
