@@ -194,6 +194,27 @@ def test_a_batch_has_all_files_of_a_run(finished):
     assert len(set(names)) == len(names) < len(list(runs.iterdir()))
 
 
+LONGEST_ARGUMENT = 128 * 1024
+"""Bytes, on Linux: a rule's command is one argument of a shell."""
+
+
+@pytest.mark.slow
+def test_no_command_grows_beyond_what_a_shell_takes(tmp_path):
+    """With many seeds of the paper's scale, of which nothing is trained."""
+    config = yaml.safe_load((REPOSITORY / "config/paper.yaml").read_text())
+    config |= {"scale": "tiny", "seeds": list(range(13))}
+    folder = copy_repository(tmp_path)
+    result = snakemake(
+        folder, "--dry-run", "--printshellcmds", "--forceall", "--config", "redraw=yes", "--",
+        "redraw", config=config,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    lines = (result.stdout + result.stderr).splitlines()
+    commands = [line for line in lines if "python" in line and "--out" in line]
+    assert len(commands) > 20
+    assert max(map(len, commands)) < LONGEST_ARGUMENT / 4
+
+
 @pytest.mark.parametrize("name", ["scripts/train.py", "results/tiny/runs/*avg*/history.csv"])
 def test_a_file_of_tomorrow_is_one_error_and_stays_as_it_is(finished, name):
     """As after a copy from a machine whose clock goes otherwise."""

@@ -318,12 +318,18 @@ def test_what_can_be_committed_names_no_worker_and_no_image(world, tmp_path):
     assert len(load_dataset(tmp_path / "made/d.safetensors").train.labels) > 1000
 
 
-def write_world(folder: Path, rows=None, header="worker, imagePair, score", images=None) -> Path:
+def write_world(
+    folder: Path,
+    rows=None,
+    header="worker, imagePair, score",
+    images=None,
+    packed=zipfile.ZIP_STORED,
+) -> Path:
     """Write a small folder: one worker who rated 100 images, or what a test puts in the place."""
     names = [f"image{n:03d}.jpg" for n in range(100)]
     rows = [f"W1,{name},{1 + n % 5}" for n, name in enumerate(names)] if rows is None else rows
     (folder / RATINGS).write_text("\n".join([header, *rows]) + "\n")
-    with zipfile.ZipFile(folder / PHOTO_ARCHIVE, "w") as archive:
+    with zipfile.ZipFile(folder / PHOTO_ARCHIVE, "w", packed) as archive:
         for n, name in enumerate(names):
             archive.writestr(f"40K/{name}", (images or {}).get(n) or jpeg(n))
     return folder
@@ -565,12 +571,14 @@ def test_a_picture_is_turned_whatever_else_is_wrong_in_its_exif(turn):
         assert np.array_equal(found, np.asarray(by_pillow).transpose(2, 0, 1))
 
 
-def test_a_spoilt_entry_of_the_archive_is_left_out(tmp_path):
-    write_world(tmp_path)
+@pytest.mark.parametrize("packed", photos.PACKED)
+def test_a_spoilt_entry_of_the_archive_is_left_out(tmp_path, packed):
+    write_world(tmp_path, packed=packed)
     path = tmp_path / PHOTO_ARCHIVE
     content = bytearray(path.read_bytes())
     start = content.index(b"40K/image007.jpg") + len("40K/image007.jpg")
-    content[start + 200] ^= 0xFF
+    for place in range(start + 5, start + 205):
+        content[place] ^= 0xFF
     path.write_bytes(content)
     data, excluded = read(tmp_path, n_clients=1)
     assert excluded[["image", "reason"]].values.tolist() == [
