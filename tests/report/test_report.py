@@ -232,6 +232,43 @@ def test_the_report_says_what_the_files_say(results):
     assert "a mean test accuracy of 0.679 against" in text_of(results / "report.pdf")
 
 
+def test_the_discussion_tells_every_verdict_with_its_effect_or_reason(results):
+    path, facts = results / "claims.json", json.loads((results / "facts.json").read_text())
+    said = json.loads(path.read_text())
+    claims = {claim["claim"]: claim["parts"][0] for claim in said["claims"]}
+    shown = {"mean": 0.123, "low": 0.1, "high": 0.146}
+    for claim, verdict, reason in (
+        ("C1", "reproduced", ""), ("C8", "not reproduced", "it is worse"),
+        ("C9", "inconclusive", "x = 7"),
+    ):  # fmt: skip
+        claims[claim] |= {"verdict": verdict, "reason": reason}
+        claims[claim]["comparisons"] = [claims[claim]["comparisons"][0] | shown]
+    path.write_text(json.dumps(said))
+    moment = {
+        "fedavg": 0.5,
+        "fedper": 0.5,
+        "n_seeds": 5,
+        "difference": 0.01,
+        "low": -0.1,
+        "high": 0.1,
+    }
+    (row,) = facts["moments"] or [{"dataset": "CIFAR-10", "model": "MobileNet-v1", "k": 4}]
+    row["at"] = {"before aggregation": moment, "after aggregation": moment | {"low": 0.005}}
+    (results / "facts.json").write_text(json.dumps(facts | {"moments": [row]}))
+    assert compile_report() == (0, "")
+    text = text_of(results / "report.pdf").split("Discussion")[-1]
+    assert re.search(r"• Reproduced. C1 on CIFAR-10, [-\w]+: FedPer beats FedAvg where", text)
+    assert "+0.123 (+0.100 to +0.146)" in text
+    assert re.search(r"Not reproduced. C8 on CIFAR-10, [-\w]+: Training alone .*it is worse", text)
+    assert re.search(r"Nobody can say yet. C9 on CIFAR-10, [-\w]+: x = 7", text)
+    assert "without data. " in text
+    assert "gain is seen after aggregation alone" in text
+    row["at"]["before aggregation"] = moment | {"low": 0.001}
+    (results / "facts.json").write_text(json.dumps(facts | {"moments": [row]}))
+    assert compile_report() == (0, "")
+    assert "gain is seen after aggregation alone" not in text_of(results / "report.pdf")
+
+
 def test_deviations_from_the_plan_are_listed_for_their_scale_alone(results):
     assert compile_report() == (0, "")
     assert "Deviations from the plan" not in text_of(results / "report.pdf")
