@@ -54,6 +54,7 @@ CASES = [
       for call in READ for after in (0, 1)),
     *(Case(kind, "/out", *call) for kind in KINDS for call in WRITTEN),
     *(Case("prepared data", "/checkpoints", *call) for call in WRITTEN),
+    *(Case("parquet", "/receipt.json", *call) for call in READ),
     *(Case("parquet", ".safetensors/.tmp", "write", error) for error in ("ENOSPC", "EIO")),
 ]  # fmt: skip
 

@@ -64,14 +64,13 @@ def atomic(path: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=PREFIX, suffix=path.suffix))
     temporary = folder / path.name
     try:
-        with naming(path):
-            yield temporary
-            temporary.chmod(0o666 & ~_umask())
-            _sync(temporary)
-            temporary.replace(path)
-            _sync(path.parent)
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
     except OSError as error:
-        if error.filename != str(temporary):
+        if error.errno is None or error.filename not in (None, str(temporary)):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
@@ -81,7 +80,8 @@ def atomic(path: Path) -> Iterator[Path]:
 def read_json(path: Path, made_by: str, *keys: str) -> dict:
     """Read a mapping with some keys that a script wrote (``made_by``); InputError if it is not."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        with naming(path):
+            values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as JSON ({error}); {made_by} makes it") from error
     with expecting(path, made_by):

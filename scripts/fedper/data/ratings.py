@@ -8,6 +8,7 @@ import pandas as pd
 
 from fedper.errors import InputError
 from fedper.fetch.integrity import is_web_page
+from fedper.files import naming
 
 COLUMNS = ["worker", "imagePair", "score"]
 
@@ -35,7 +36,7 @@ def read_ratings(path: Path, n_scores: int) -> tuple[pd.DataFrame, pd.DataFrame]
     if is_web_page(path):
         raise InputError(f"{path}: a web page, not the ratings; {AGAIN}")
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with naming(path), path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(file, skipinitialspace=True)
             header = [name.strip() for name in next(lines, [])]
             if header != COLUMNS:

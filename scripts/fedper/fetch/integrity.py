@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fedper.files import naming
 from fedper.hashing import hash_file
 
 
@@ -53,12 +54,13 @@ def fault_of_zip(path: Path) -> str | None:
 
 def fault_of_text(path: Path) -> str | None:
     """Say whether a table is empty or its last line is cut off."""
-    content = path.read_bytes()
+    with naming(path):
+        content = path.read_bytes()
     return None if content.endswith(b"\n") else "it is empty or its last line is cut off"
 
 
 def is_web_page(path: Path) -> bool:
     """Tell whether a file starts like HTML, as error and quota pages do."""
-    with path.open("rb") as file:
+    with naming(path), path.open("rb") as file:
         start = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return start.startswith((b"<!doctype html", b"<html"))

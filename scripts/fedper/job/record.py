@@ -14,7 +14,7 @@ import torch
 
 from fedper.data.dataset import Dataset
 from fedper.data.partition import Partition
-from fedper.files import FILES_OF_A_RUN, is_whole_run, remove_leftovers, write_text
+from fedper.files import FILES_OF_A_RUN, is_whole_run, naming, remove_leftovers, write_text
 from fedper.hashing import hash_file, hash_values
 from fedper.job.machine import describe
 from fedper.job.progress import Progress
@@ -90,7 +90,8 @@ def was_trained(folder: Path, about: dict) -> bool:
     if not is_whole_run(folder):
         return False
     try:
-        there = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        with naming(folder / "run.json"):
+            there = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         hashes = {name: hash_file(folder / name) for name in FILES_OF_A_RUN if name != "run.json"}
         wanted = json.loads(json.dumps(about))
         return hashes == there["sha256"] and all(

@@ -1,12 +1,13 @@
 """The replication record: an RO-Crate of a scale's results, with a review of each claim."""
 
-import hashlib
 import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
 
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
+
+from fedper.hashing import hash_file
 
 PAPER = "https://arxiv.org/abs/1912.00818"
 LICENCE = "https://spdx.org/licenses/Apache-2.0"
@@ -81,10 +82,9 @@ def _add_review(
 
 
 def _describe_file(path: Path) -> dict[str, str]:
-    content = path.read_bytes()
     return {
         "name": path.name,
         "encodingFormat": mimetypes.guess_type(path.name)[0] or "application/octet-stream",
-        "contentSize": str(len(content)),
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "contentSize": str(path.stat().st_size),
+        "sha256": hash_file(path),
     }

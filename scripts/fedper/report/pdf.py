@@ -9,7 +9,7 @@ from pathlib import Path
 import typst
 
 from fedper.errors import InputError
-from fedper.files import atomic
+from fedper.files import atomic, naming
 from fedper.judge.readings import DATASET, effects_of
 from fedper.names import DATASETS
 from fedper.plan.experiments import (
@@ -65,7 +65,7 @@ def has_value(points: Path) -> bool:
     """Tell whether any of a figure's points has an accuracy; True for figures of something else."""
     if not points.exists():
         return True
-    with points.open(encoding="utf-8", newline="") as file:
+    with naming(points), points.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return not rows or "accuracy" not in rows[0] or any(row["accuracy"] for row in rows)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from fedper.files import naming
 from fedper.results.faults import describe_faults, describe_machines
 from fedper.results.histories import read_clients, read_tests
 
@@ -34,7 +35,8 @@ def asked_for(arguments: Namespace) -> tuple[list[Path], list[dict]]:
     runs = arguments.runs
     if [path.suffix for path in runs] != [".json"]:
         return runs, []
-    asked = json.loads(runs[0].read_text(encoding="utf-8"))
+    with naming(runs[0]):
+        asked = json.loads(runs[0].read_text(encoding="utf-8"))
     return [Path(folder) for folder in asked["folders"]], asked["missing"]
 
 
