@@ -158,7 +158,7 @@ def test_an_experiment_in_a_folder_of_its_own_trains_what_changed_and_needs_comm
         "error: scripts/fedper/algorithm/federated.py: changed and not committed"
     )
     must(clone, "git", "checkout", module)
-    assert trained(must(clone, *experiment)) == 2
+    must(clone, *experiment)
     assert sorted(clone.glob("results/mini/runs/*")) == before
     must(clone, "dvc", "exp", "apply", "one-round")
     made = set(clone.glob("results/mini/runs/*")) - set(before)
