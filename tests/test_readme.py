@@ -41,16 +41,21 @@ def test_what_the_readme_says_was_found_is_what_the_files_say():
     rows = re.findall(
         r"^\| (C\d+), [^|]*\| (.*) \| (.*) \| (.*) \|$", TEXTS["README.md"], re.MULTILINE
     )
-    assert [claim for claim, *_ in rows] == ["C1", "C2", "C4", "C6", "C8", "C9"]
+    assert [claim for claim, *_ in rows] == ["C1", "C2", "C3", "C4", "C6", "C8", "C9"]
     for claim, verdict, p_corrected, effect in rows:
         part = claims[claim]["parts"][0]
-        assert (part["title"], part["model"]) == ("CIFAR-10", "MobileNet-v1")
+        assert part["title"] == ("CIFAR-100" if claim == "C3" else "CIFAR-10")
+        assert part["model"] == "MobileNet-v1"
         assert (verdict, p_corrected) == (part["verdict"], f"{part['p_corrected']:.1g}")
-        shown = part["comparisons"][-1 if claim == "C2" else 0]
+        shown = part["comparisons"][-1 if claim in ("C2", "C3") else 0]
         expected = f"{shown['mean']:+.3f} ({shown['low']:+.3f} to {shown['high']:+.3f})"
         if claim == "C4":
             expected = ", ".join(f"{one['mean']:+.3f}" for one in part["comparisons"])
         assert effect.removesuffix(" left") == expected
+    (other,) = [row["at"] for row in facts["moments"] if row["dataset"] == "CIFAR-100"]
+    there = {name: f"{other['after aggregation'][name]:.3f}" for name in ("fedper", "fedavg")}
+    words = f"FedPer has {there['fedper']} and FedAvg {there['fedavg']}."
+    assert words in " ".join(TEXTS["README.md"].split())
     assert f"{facts['n_trained']} of 143 runs" in TEXTS["README.md"]
 
 
