@@ -1,7 +1,7 @@
 /* A library to preload: calls to the system that fail, as those of network file systems do.
  *
- * FAIL_CALL names the call (open, read, write, fsync, rename or flock), FAIL_PATH a part of the path
- * of the file, FAIL_ERRNO the error, and FAIL_AFTER how many of those calls succeed before.
+ * FAIL_CALL names the call (open, read, write, fsync or rename), FAIL_PATH a part of the path of
+ * the file, FAIL_ERRNO the error, and FAIL_AFTER how many of those calls succeed before.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -72,7 +71,6 @@ ON_FILE(ssize_t, pread64, "read", (int descriptor, void *to, size_t n, off64_t a
 ON_FILE(ssize_t, write, "write", (int descriptor, const void *from, size_t n), (descriptor, from, n))
 ON_FILE(ssize_t, writev, "write", (int descriptor, const struct iovec *from, int n), (descriptor, from, n))
 ON_FILE(int, fsync, "fsync", (int descriptor), (descriptor))
-ON_FILE(int, flock, "flock", (int descriptor, int operation), (descriptor, operation))
 
 int rename(const char *from, const char *to) {
     return fails("rename", to) ? -1 : REAL(rename)(from, to);
