@@ -1,7 +1,7 @@
 """Train finished runs of a configuration again, and compare with what is there.
 
-With the same kind of processor and versions, a history has the same bytes. Elsewhere sums are
-rounded otherwise, so the difference in accuracy is what rounding alone does.
+On the same kind of processor, with the same versions, a history should have the same bytes. On
+another sums are rounded otherwise, so the difference in accuracy is what rounding alone does.
 """
 
 import argparse

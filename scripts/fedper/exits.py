@@ -62,7 +62,7 @@ def one_line_errors(main: Callable[[], None]) -> Callable[[], None]:
         except OSError as error:
             if error.strerror is None:
                 raise
-            what = error.filename or "a file"
+            what = error.filename or "a file or the output"
             sys.exit(f"error: {what}: {error.strerror}; mend that and run again")
 
     return wrapped

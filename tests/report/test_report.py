@@ -260,13 +260,23 @@ def test_the_discussion_tells_every_verdict_with_its_effect_or_reason(results):
     assert re.search(r"• Reproduced. C1 on CIFAR-10, [-\w]+: FedPer beats FedAvg where", text)
     assert "+0.123 (+0.100 to +0.146)" in text
     assert re.search(r"Not reproduced. C8 on CIFAR-10, [-\w]+: Training alone .*it is worse", text)
-    assert re.search(r"Nobody can say yet. C9 on CIFAR-10, [-\w]+: x = 7", text)
-    assert "without data. " in text
+    assert re.search(r"Nobody can say yet. C9 on CIFAR-10, [-\w]+: One .*x = 7", text)
+    assert "without data or control. " in text
     assert "gain is seen after aggregation alone" in text
     row["at"]["before aggregation"] = moment | {"low": 0.001}
     (results / "facts.json").write_text(json.dumps(facts | {"moments": [row]}))
     assert compile_report() == (0, "")
     assert "gain is seen after aggregation alone" not in text_of(results / "report.pdf")
+    row["at"]["before aggregation"] = moment
+    (results / "facts.json").write_text(
+        json.dumps(facts | {"moments": [row], "stand_ins": ["CIFAR-10 (digits)"]})
+    )
+    assert compile_report() == (0, "")
+    text = text_of(results / "report.pdf")
+    assert "about stand-in data, not about the paper's" in text.replace(
+        "\N{RIGHT SINGLE QUOTATION MARK}", "'"
+    )
+    assert "gain is seen after aggregation alone" not in text
 
 
 def test_deviations_from_the_plan_are_listed_for_their_scale_alone(results):

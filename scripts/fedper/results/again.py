@@ -7,6 +7,7 @@ import pandas as pd
 
 from fedper.errors import InputError
 from fedper.files import write_text
+from fedper.hashing import hash_file
 from fedper.results.histories import read_about, read_clients
 from fedper.results.summary import last_round
 
@@ -36,10 +37,10 @@ class Again:
 
 def compare(scale: str, there: Path, here: Path) -> Again:
     """Compare two folders of the same run; InputError if one is not a finished run."""
-    histories = [(folder / "history.csv").read_bytes() for folder in (there, here)]
-    accuracies = [last_round(read_clients([folder]))["accuracy"].mean() for folder in (there, here)]
-    made_by = [_made_by(folder) for folder in (there, here)]
-    return Again(scale, there.name, *made_by, histories[0] == histories[1], *accuracies)
+    both = there, here
+    accuracies = [last_round(read_clients([folder]))["accuracy"].mean() for folder in both]
+    one, other = (hash_file(folder / "history.csv") for folder in both)
+    return Again(scale, there.name, *map(_made_by, both), one == other, *accuracies)
 
 
 def note(found: Again, path: Path) -> None:
@@ -58,6 +59,7 @@ def note(found: Again, path: Path) -> None:
 
 
 def _made_by(folder: Path) -> str:
+    """Name the machines of a run, each with its PyTorch, in order."""
     about = read_about(folder)
     machines = about.get("machines", [about])
     return " / ".join(

@@ -1,12 +1,11 @@
 """The command line of the scripts that read runs."""
 
-import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import pandas as pd
 
-from fedper.files import naming
+from fedper.files import read_json
 from fedper.results.faults import describe_faults, describe_machines
 from fedper.results.histories import read_clients, read_tests
 
@@ -35,8 +34,7 @@ def asked_for(arguments: Namespace) -> tuple[list[Path], list[dict]]:
     runs = arguments.runs
     if [path.suffix for path in runs] != [".json"]:
         return runs, []
-    with naming(runs[0]):
-        asked = json.loads(runs[0].read_text(encoding="utf-8"))
+    asked = read_json(runs[0], "the workflow", "folders", "missing")
     return [Path(folder) for folder in asked["folders"]], asked["missing"]
 
 
